@@ -1,0 +1,123 @@
+"""What a format says of itself, and how a file finds its format."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol, cast
+
+from unhub.image.found import Finding
+from unhub.image.source import Source
+
+
+def _always(source: Source) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file that can hold image references.
+
+    ``files`` are globs on the path, in lower case: one with a ``/`` is matched against the
+    end of the path, any other against the file's name. ``recognise`` looks at the content
+    where the name is not enough. Among the formats that want a file, the lowest ``order``
+    gets it. ``needles``, in lower case, are texts of which at least one must occur
+    (whatever its case) for the file to be worth parsing; empty means always.
+    ``positions`` and ``gaps`` are for people: what is understood, and what is known to be missing.
+    """
+
+    name: str
+    title: str
+    tier: str
+    files: tuple[str, ...]
+    positions: tuple[str, ...]
+    gaps: tuple[str, ...] = ()
+    order: int = 50
+    needles: tuple[bytes, ...] = ()
+    recognise: Callable[[Source], bool] = field(default=_always, repr=False)
+
+
+class Finder(Protocol):
+    """``find`` of a format module: the findings of one file, in the order of their places.
+
+    Raises :class:`unhub.image.errors.UnreadableError` for a file it cannot understand.
+    """
+
+    def __call__(self, source: Source) -> Iterator[Finding]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A format together with its finder."""
+
+    format: Format
+    find: Finder
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Every format there is, found by looking: a module of this package that exports ``FORMAT``.
+
+    Sorted by ``order`` and name. Modules whose name starts with ``_`` are helpers.
+    """
+    import unhub.formats as package
+
+    found: list[Entry] = []
+    for module_info in pkgutil.iter_modules(package.__path__):
+        if module_info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        found.append(Entry(cast(Format, module.FORMAT), cast(Finder, module.find)))
+    return tuple(sorted(found, key=lambda entry: (entry.format.order, entry.format.name)))
+
+
+@cache
+def by_name(name: str) -> Entry | None:
+    """The format called ``name``, or ``None``."""
+    return next((entry for entry in entries() if entry.format.name == name), None)
+
+
+@cache
+def _pattern(files: tuple[str, ...]) -> re.Pattern[str]:
+    alternatives: list[str] = []
+    for glob in files:
+        translated = fnmatch.translate(glob)
+        alternatives.append(f"(?:.*/)?{translated}" if "/" in glob else rf"(?:.*/)?(?![^/]*/){translated}")
+    return re.compile("|".join(alternatives))
+
+
+@cache
+def _any_pattern() -> re.Pattern[str]:
+    return _pattern(tuple(dict.fromkeys(glob for entry in entries() for glob in entry.format.files)))
+
+
+def is_candidate(path: str) -> bool:
+    """Whether any format wants a file of this path: if not, it need not even be opened."""
+    return _any_pattern().match(path.lower()) is not None
+
+
+def candidates(path: str) -> tuple[Entry, ...]:
+    """The formats that want a file of this path, the first choice first."""
+    lower = path.lower()
+    if _any_pattern().match(lower) is None:
+        return ()
+    return tuple(entry for entry in entries() if _pattern(entry.format.files).match(lower))
+
+
+def choose(source: Source) -> Entry | None:
+    """The format of a file by its path and content, or ``None`` where nobody wants it."""
+    wanted = candidates(source.path)
+    lower: bytes | None = None
+    for entry in wanted:
+        if entry.format.needles:
+            lower = source.data.lower() if lower is None else lower
+            if not any(needle in lower for needle in entry.format.needles):
+                continue
+        if entry.format.recognise(source):
+            return entry
+    return None

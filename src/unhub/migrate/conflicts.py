@@ -1,0 +1,79 @@
+"""Side effects between files: a rewrite here that would break something there (rules #52, #59, #63)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from unhub.image.found import Declared, DeclaredKind, Found
+from unhub.migrate.look import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A declared name and the file that declares it."""
+
+    path: str
+    line: int
+    declared: Declared
+
+    @classmethod
+    def of(cls, path: str, data: bytes, declared: Declared) -> Declaration:
+        return cls(path, Lines(data).line(declared.span.start), declared)
+
+    def reaches(self, path: str) -> bool:
+        """Whether the declaration is about the file at ``path``."""
+        folder = self.path.rpartition("/")[0]
+        scopes = self.declared.scope or (folder,)
+        return any(scope in ("", ".", path) or path.startswith(scope.rstrip("/") + "/") for scope in scopes)
+
+
+def context_key(found: Found) -> str:
+    """The key under which BuildKit looks for a named context in place of this image.
+
+    It is the familiar name, without the tag ``latest`` (buildkit
+    ``frontend/dockerui/namedcontext.go``, 2026-08-21).
+    """
+    return found.reference.familiar().removesuffix(":latest")
+
+
+class Declarations:
+    """Everything that the files of a tree declare."""
+
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
+        self._by_kind: dict[DeclaredKind, dict[str, list[Declaration]]] = {kind: {} for kind in DeclaredKind}
+        for declaration in declarations:
+            kind = self._by_kind[declaration.declared.kind]
+            kind.setdefault(_key(declaration.declared), []).append(declaration)
+
+    def conflict(self, found: Found, path: str) -> str | None:
+        """Why rewriting ``found`` would break something, or ``None``."""
+        if found.context_name is not None:
+            for key in {context_key(found), found.context_name.lower().removesuffix(":latest")}:
+                hit = self._reaching(DeclaredKind.CONTEXT, key, path)
+                if hit:
+                    return (
+                        f"{hit.path}:{hit.line} gives a build context that name ({hit.declared.where}), which takes this image's place; "
+                        "a rewritten name would switch that off"
+                    )
+        if found.selected_as is not None:
+            hit = self._reaching(DeclaredKind.SELECTOR, found.selected_as, path)
+            if hit:
+                return (
+                    f"{hit.path}:{hit.line} selects this image by its name ({hit.declared.where}) and moves it with newName; "
+                    "a rewritten name would no longer be selected"
+                )
+        return None
+
+    def host_used(self, host: str, path: str) -> Declaration | None:
+        """Where a host name is used, if the tree names it."""
+        return self._reaching(DeclaredKind.HOST, host, path)
+
+    def _reaching(self, kind: DeclaredKind, key: str, path: str) -> Declaration | None:
+        return next((hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path)), None)
+
+
+def _key(declared: Declared) -> str:
+    if declared.kind is DeclaredKind.CONTEXT:
+        return declared.key.removesuffix(":latest")
+    return declared.key

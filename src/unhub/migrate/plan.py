@@ -1,0 +1,195 @@
+"""The plan of a migration: every reference with its class, and the edits that move the migratable ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from unhub.image.found import Class, Found, Part, PulledBy, Safety, Skipped
+from unhub.image.reference import Reference
+from unhub.migrate.conflicts import Declaration, Declarations
+from unhub.migrate.edits import Edit, Fix, apply, merge, overlaps, plan_fix
+from unhub.migrate.look import Lines, LookedAt, SkippedFile, pragmas
+from unhub.migrate.mapping import Decision, Mapper
+
+Read = Callable[[str], bytes | None]
+
+
+@dataclass(slots=True)
+class Item:
+    """One reference of one file with its decision; ``fix`` holds its edits if it will be moved."""
+
+    path: str
+    line: int
+    column: int
+    finding: Found | Skipped
+    decision: Decision
+    fix: Fix | None = None
+    applied: bool = False
+
+    @property
+    def safety(self) -> Safety | None:
+        return self.finding.safety if isinstance(self.finding, Found) else None
+
+    @property
+    def pulled_by(self) -> PulledBy | None:
+        return self.finding.pulled_by
+
+    @property
+    def reference(self) -> Reference | None:
+        return self.finding.reference if isinstance(self.finding, Found) else None
+
+
+@dataclass(slots=True)
+class FilePlan:
+    """The references of one file, its bytes, and its format's name."""
+
+    path: str
+    data: bytes
+    format: str
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything that was found, and everything that would change.
+
+    ``edits`` holds the edits of each changed file, ``before`` its bytes, ``after`` its new bytes.
+    """
+
+    files: list[FilePlan] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
+    ignored_files: int = 0
+    edits: dict[str, list[Edit]] = field(default_factory=dict)
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def items(self) -> Iterable[Item]:
+        return (item for file in self.files for item in file.items)
+
+
+def make_plan(
+    looked: Iterable[LookedAt | SkippedFile],
+    mapper: Mapper,
+    *,
+    read: Read = lambda path: None,
+    may_edit: Callable[[str], bool] = lambda path: True,
+) -> Plan:
+    """Decide about every reference and plan the edits.
+
+    ``read`` gives the bytes of a neighbouring file that a part may stand in; ``may_edit``
+    says whether such a file may be changed (a ``.env`` that git does not track may not).
+    """
+    plan = Plan()
+    declarations: list[Declaration] = []
+    for result in looked:
+        if isinstance(result, SkippedFile):
+            plan.skipped.append(result)
+            continue
+        declarations.extend(Declaration.of(result.path, result.data, declared) for declared in result.declared)
+        if result.references:
+            plan.files.append(_file_plan(result, mapper))
+    plan.files.sort(key=lambda file: file.path)
+    plan.skipped.sort(key=lambda file: file.path)
+    _hold_back_conflicts(plan, Declarations(declarations))
+    _hold_back_foreign(plan, may_edit)
+    _plan_fixes(plan, mapper)
+    _make_edits(plan, read)
+    return plan
+
+
+def _file_plan(looked: LookedAt, mapper: Mapper) -> FilePlan:
+    file = FilePlan(looked.path, looked.data, looked.format)
+    lines, ignoring = Lines(looked.data), pragmas(looked.data)
+    for finding in looked.references:
+        line = lines.line(finding.span.start)
+        if ignoring.ignores(line):
+            decision = Decision(Class.IGNORED, None, None, "an unhub: ignore comment says so")
+        elif isinstance(finding, Skipped):
+            decision = Decision(finding.class_, None, None, finding.reason)
+        else:
+            decision = mapper.decide(finding, looked.path)
+        file.items.append(Item(looked.path, line, lines.column(finding.span.start), finding, decision))
+    return file
+
+
+def _movable(plan: Plan) -> list[tuple[Item, Found]]:
+    return [
+        (item, item.finding)
+        for item in plan.items
+        if item.decision.class_ is Class.MIGRATABLE and isinstance(item.finding, Found)
+    ]
+
+
+def _hold_back(item: Item, reason: str, class_: Class = Class.CONFLICT) -> None:
+    item.decision = replace(item.decision, class_=class_, reason=reason)
+    item.fix = None
+
+
+def _hold_back_conflicts(plan: Plan, declarations: Declarations) -> None:
+    for item, found in _movable(plan):
+        reason = declarations.conflict(found, item.path)
+        if reason:
+            _hold_back(item, reason)
+
+
+def _hold_back_foreign(plan: Plan, may_edit: Callable[[str], bool]) -> None:
+    for item, found in _movable(plan):
+        for part in found.parts:
+            if part.path is not None and not may_edit(part.path):
+                _hold_back(item, f"its value stands in {part.path}, which git does not track, so it is not edited", Class.VARIABLE)
+
+
+def _plan_fixes(plan: Plan, mapper: Mapper) -> None:
+    for item, found in _movable(plan):
+        target = item.decision.target
+        if target is not None:
+            item.fix = plan_fix(found, target, item.path, keep_host=mapper.options.gitlab_alias)
+    while _drop_disagreeing(plan):
+        pass
+
+
+def _drop_disagreeing(plan: Plan) -> bool:
+    """Hold back the users of shared bytes (an ARG's default) that cannot all move together."""
+    users: dict[str, list[tuple[Item, Part]]] = {}
+    for file in plan.files:
+        for item in file.items:
+            if isinstance(item.finding, Found):
+                for part in item.finding.parts:
+                    users.setdefault(part.path or item.path, []).append((item, part))
+    shared = {path: _shared_only(parts) for path, parts in users.items()}
+    for item in list(plan.items):
+        for edit in item.fix.edits if item.fix else ():
+            for other, part in shared.get(edit.path, ()):
+                agrees = other is item or (other.fix is not None and edit in other.fix.edits)
+                if not agrees and overlaps(edit.span, part.span):
+                    reason = f"shares its value with {other.path}:{other.line} ({other.finding.text}), which stays: {other.decision.reason or other.decision.class_}"
+                    _hold_back(item, reason)
+                    return True
+    return False
+
+
+def _shared_only(parts: list[tuple[Item, Part]]) -> list[tuple[Item, Part]]:
+    counts: dict[int, int] = {}
+    for _, part in parts:
+        counts[part.span.start] = counts.get(part.span.start, 0) + 1
+    return [(item, part) for item, part in parts if counts[part.span.start] > 1]
+
+
+def _make_edits(plan: Plan, read: Read) -> None:
+    by_path: dict[str, list[Edit]] = {}
+    for item in plan.items:
+        for edit in item.fix.edits if item.fix else ():
+            by_path.setdefault(edit.path, []).append(edit)
+    known = {file.path: file.data for file in plan.files}
+    for path in sorted(by_path):
+        data = known.get(path)
+        if data is None:
+            data = read(path)
+        if data is None:
+            continue
+        edits = merge(by_path[path])
+        plan.edits[path] = edits
+        plan.before[path] = data
+        plan.after[path] = apply(data, edits)

@@ -1,0 +1,119 @@
+"""A whole run on a tree: walk, look at every file, plan, check. Nothing is written here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unhub.formats._format import by_name
+from unhub.image.source import FormatSettings, Source
+from unhub.migrate.look import LookedAt, SkippedFile, look
+from unhub.migrate.mapping import Mapper, applies_to_path
+from unhub.migrate.plan import Plan, make_plan
+from unhub.migrate.selfcheck import check
+from unhub.migrate.walk import Walk, walk
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to look at. ``max_file_size`` is in bytes; ``only`` names formats; empty means all."""
+
+    base: Path
+    paths: tuple[str, ...] = (".",)
+    use_gitignore: bool = True
+    only: frozenset[str] = frozenset()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_file_size: int = 10_000_000
+    files: tuple[str, ...] | None = None
+
+
+class Tree:
+    """The files of a run, by the paths that findings show."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, ``None`` where it cannot be read."""
+        try:
+            return (self.base / path).read_bytes()
+        except OSError:
+            return None
+
+    def tracked(self, path: str) -> bool:
+        """Whether git tracks a file; true outside a git work tree."""
+        target = self.base / path
+        folder = str(target.parent)
+        inside = _git(folder, "rev-parse", "--is-inside-work-tree")
+        if inside is None or inside.strip() != b"true":
+            return True
+        return _git(folder, "ls-files", "--error-unmatch", "--", target.name) is not None
+
+
+def _git(folder: str, *arguments: str) -> bytes | None:
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def look_at_tree(
+    options: RunOptions, settings: FormatSettings, walked: Walk, progress: Callable[[int, int], None] | None = None
+) -> Iterator[LookedAt | SkippedFile]:
+    """Look at every walked file. ``progress`` is told how many of how many are done."""
+    tree = Tree(options.base)
+    files = [path for path in walked.files if applies_to_path(path, options.include, options.exclude)]
+    for number, path in enumerate(files):
+        if progress and number % 50 == 0:
+            progress(number, len(files))
+        result = look_at_file(tree, path, options, settings)
+        if result is not None:
+            yield result
+
+
+def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSettings) -> LookedAt | SkippedFile | None:
+    """Look at one file, within the size limit; binary files are passed over."""
+    absolute = tree.base / path
+    try:
+        size = os.stat(absolute).st_size
+        if size > options.max_file_size:
+            return SkippedFile(path, f"too large: {size} bytes, more than {options.max_file_size}")
+        data = absolute.read_bytes()
+    except OSError as error:
+        return SkippedFile(path, f"cannot be read: {error.strerror or error}")
+    result = look(Source(path, data, settings, tree.read))
+    if isinstance(result, LookedAt) and options.only and result.format not in options.only:
+        return None
+    return result
+
+
+def plan_run(
+    options: RunOptions,
+    settings: FormatSettings,
+    mapper: Mapper,
+    progress: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Walk, look, plan and check. Raises :class:`SelfCheckFailed` where an edit would not hold."""
+    unknown = sorted(name for name in options.only if by_name(name) is None)
+    if unknown:
+        from unhub.image.errors import UsageError
+
+        raise UsageError(f"there is no format {unknown[0]!r}", hint="`unhub formats` lists them")
+    walked = _walked(options)
+    tree = Tree(options.base)
+    looked: Sequence[LookedAt | SkippedFile] = list(look_at_tree(options, settings, walked, progress))
+    plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked)
+    plan.ignored_files = walked.ignored
+    check(plan, mapper, settings, tree.read)
+    return plan
+
+
+def _walked(options: RunOptions) -> Walk:
+    if options.files is not None:
+        return Walk(files=sorted(options.files))
+    return walk(options.paths, options.base, use_gitignore=options.use_gitignore)
