@@ -28,9 +28,8 @@ def undo(journal: Journal, run_id: str | None = None, *, force: bool = False) ->
         if run.state is not State.DONE:
             raise RefusedError(f"cannot undo run {run.id}: it is {run.state} already")
         replacements = [_replacement(journal, run, number, force) for number in range(len(run.changes))]
-        replace_all(replacements, f"{run.id}-undo")
         undone = msgspec.structs.replace(run, state=State.UNDONE)
-        journal.note(undone)
+        replace_all(replacements, f"{run.id}-undo", finish=lambda: journal.note(undone))
     return undone
 
 

@@ -7,7 +7,7 @@ import datetime
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,21 +45,21 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
         recover(journal)
         run = _new_run(journal, replacements, now)
         _check(replacements)
+        done = msgspec.structs.replace(run, state=State.DONE)
         journal.begin(run, [replacement.expected for replacement in replacements])
         try:
-            replace_all(replacements, run.id)
+            replace_all(replacements, run.id, finish=lambda: journal.note(done))
         except BaseException:
-            journal.note(msgspec.structs.replace(run, state=State.ROLLED_BACK))
+            with contextlib.suppress(OSError):
+                journal.note(msgspec.structs.replace(run, state=State.ROLLED_BACK))
             raise
-        done = msgspec.structs.replace(run, state=State.DONE)
-        journal.note(done)
     for item in plan.items:
         item.applied = item.fix is not None
     return done
 
 
 @contextlib.contextmanager
-def _explained(journal: Journal):  # noqa: ANN202
+def _explained(journal: Journal) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -91,8 +91,12 @@ def _check(replacements: Sequence[Replacement]) -> None:
             raise WriteFailed(f"cannot write {replacement.shown}: it is read-only; no file was changed", hint=f"Make it writable: chmod u+w {replacement.shown}")
 
 
-def replace_all(replacements: Sequence[Replacement], run_id: str) -> None:
-    """Put every new file in its place by a rename, or put everything back.
+def _nothing() -> None:
+    return None
+
+
+def replace_all(replacements: Sequence[Replacement], run_id: str, *, finish: Callable[[], None] = _nothing) -> None:
+    """Put every new file in its place by a rename, then ``finish``; or put everything back.
 
     All new bytes are on disk before the first rename, so a full disk changes nothing.
     Raises :class:`WriteFailed`.
@@ -107,6 +111,7 @@ def replace_all(replacements: Sequence[Replacement], run_id: str) -> None:
             placed.append(replacement)
         for folder in {replacement.path.parent for replacement in replacements}:
             sync_folder(folder)
+        finish()
     except OSError as error:
         lost = _put_back(placed, run_id)
         where = replacements[min(len(placed) if len(staged) == len(replacements) else len(staged), len(replacements) - 1)].shown
