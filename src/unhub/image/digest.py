@@ -33,15 +33,15 @@ class Digest:
         """
         match = _DIGEST.fullmatch(text)
         if match is None:
-            raise InvalidDigest(f"cannot read digest {text!r}: it is not algorithm:hexadecimal")
+            raise InvalidDigest(text, "it is not algorithm:hexadecimal")
         algorithm, encoded = match["algorithm"], match["encoded"]
         length = HEX_LENGTHS.get(algorithm)
         if length is None:
-            raise InvalidDigest(f"cannot read digest {text!r}: {algorithm} is not one of {', '.join(HEX_LENGTHS)}")
+            raise InvalidDigest(text, f"{algorithm} is not one of {', '.join(HEX_LENGTHS)}")
         if len(encoded) != length:
-            raise InvalidDigest(f"cannot read digest {text!r}: {algorithm} has {length} digits, not {len(encoded)}")
+            raise InvalidDigest(text, f"{algorithm} has {length} digits, not {len(encoded)}")
         if encoded != encoded.lower():
-            raise InvalidDigest(f"cannot read digest {text!r}: its digits must be lower case")
+            raise InvalidDigest(text, "its digits must be lower case")
         return cls(algorithm, encoded)
 
     def __str__(self) -> str:

@@ -68,10 +68,15 @@ class InvalidReference(UnhubError):
 
 
 class InvalidDigest(UnhubError):
-    """A text is not a digest of an algorithm that is known here."""
+    """A text is not a digest of an algorithm that is known here; ``reason`` says what is wrong."""
 
     code = "invalid-digest"
     exit_status = 2
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"cannot read digest {text!r}: {reason}")
+        self.text = text
+        self.reason = reason
 
 
 class UnreadableError(UnhubError):

@@ -23,7 +23,10 @@ OFFICIAL_PREFIX: Final = "library/"
 REPOSITORY_LENGTH_MAX: Final = 255
 """Longest repository path in characters, the registry not counted (``RepositoryNameTotalLengthMax``)."""
 
-_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+TAG_LENGTH_MAX: Final = 128
+"""Longest tag in characters."""
+
+_COMPONENT = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_COMPONENT}(?:\.{_COMPONENT})*|\[[a-fA-F0-9:]+\])"
 _DOMAIN = rf"{_HOST}(?::[0-9]+)?"
 _PATH_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
@@ -98,8 +101,7 @@ class Reference:
         if self.registry != DOCKER_HUB:
             return self.name
         rest = self.repository.removeprefix(OFFICIAL_PREFIX)
-        # docker keeps library/ where the short form would be read as something else
-        return self.repository if "/" in rest or _IDENTIFIER_PATTERN.fullmatch(rest) else rest
+        return self.repository if "/" in rest else rest
 
     def familiar(self) -> str:
         """The familiar name with tag and digest, as ``docker images`` prints it."""
@@ -118,11 +120,8 @@ def written_name_length(text: str) -> int:
 
     Purely textual, so that it also holds for a text that is only partly known.
     """
-    end = text.find("@")
-    head = text if end < 0 else text[:end]
+    head = text.partition("@")[0]
     colon = head.find(":", head.rfind("/") + 1)
-    if head.startswith("[") and "/" not in head:
-        return len(head)
     return len(head) if colon < 0 else colon
 
 
@@ -186,11 +185,18 @@ def _split_suffix(text: str, suffix: str, start: int) -> tuple[str | None, str |
         if not _TAG_PATTERN.fullmatch(tag):
             match = _TAG_PATTERN.match(tag)
             place = match.end() if match else 0
-            raise InvalidReference(text, start + 1 + place, "a tag is up to 128 letters, digits, '_', '.' and '-', starting with none of the last two")
+            raise InvalidReference(text, start + 1 + place, _tag_problem(tag, place))
     if not at:
         return tag, None
     try:
         return tag, str(Digest.parse(digest_text))
     except InvalidDigest as error:
-        reason = error.message.partition(": ")[2].rpartition(": ")[2] or error.message
-        raise InvalidReference(text, start + len(tag_text) + 1, f"the digest is wrong ({reason})") from None
+        raise InvalidReference(text, start + len(tag_text) + 1, f"the digest is wrong ({error.reason})") from None
+
+
+def _tag_problem(tag: str, place: int) -> str:
+    if not tag:
+        return "the tag is empty"
+    if place == TAG_LENGTH_MAX:
+        return f"the tag has more than {TAG_LENGTH_MAX} characters"
+    return f"{tag[place]!r} cannot {'stand in' if place else 'start'} a tag"
