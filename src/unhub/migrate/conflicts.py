@@ -63,11 +63,14 @@ class Declarations:
                     f"{hit.path}:{hit.line} selects this image by its name ({hit.declared.where}) and moves it with newName; "
                     "a rewritten name would no longer be selected"
                 )
+        if found.host_replaced is not None:
+            hit = self._reaching(DeclaredKind.HOST, found.host_replaced, path)
+            if hit:
+                return (
+                    f"{hit.path}:{hit.line} reaches this service as {found.host_replaced} ({hit.declared.where}), a host name made from the "
+                    "image name; use its alias there"
+                )
         return None
-
-    def host_used(self, host: str, path: str) -> Declaration | None:
-        """Where a host name is used, if the tree names it."""
-        return self._reaching(DeclaredKind.HOST, host, path)
 
     def _reaching(self, kind: DeclaredKind, key: str, path: str) -> Declaration | None:
         return next((hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path)), None)

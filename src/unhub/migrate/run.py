@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from unhub.formats._format import by_name
 from unhub.image.source import FormatSettings, Source
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
+from unhub.migrate.parallel import spread
 from unhub.migrate.plan import Plan, make_plan
 from unhub.migrate.selfcheck import check
 from unhub.migrate.walk import Walk, walk
@@ -19,7 +20,11 @@ from unhub.migrate.walk import Walk, walk
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What to look at. ``max_file_size`` is in bytes; ``only`` names formats; empty means all."""
+    """What to look at.
+
+    ``max_file_size`` is in bytes; ``only`` names formats, empty means all; ``files`` takes
+    the place of a walk; ``cores`` is how many processors may be used.
+    """
 
     base: Path
     paths: tuple[str, ...] = (".",)
@@ -29,6 +34,7 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     max_file_size: int = 10_000_000
     files: tuple[str, ...] | None = None
+    cores: int = 1
 
 
 class Tree:
@@ -64,16 +70,16 @@ def _git(folder: str, *arguments: str) -> bytes | None:
 
 def look_at_tree(
     options: RunOptions, settings: FormatSettings, walked: Walk, progress: Callable[[int, int], None] | None = None
-) -> Iterator[LookedAt | SkippedFile]:
+) -> list[LookedAt | SkippedFile]:
     """Look at every walked file. ``progress`` is told how many of how many are done."""
     tree = Tree(options.base)
     files = [path for path in walked.files if applies_to_path(path, options.include, options.exclude)]
-    for number, path in enumerate(files):
-        if progress and number % 50 == 0:
-            progress(number, len(files))
-        result = look_at_file(tree, path, options, settings)
-        if result is not None:
-            yield result
+    return spread(
+        lambda path: look_at_file(tree, path, options, settings),
+        files,
+        cores=options.cores,
+        done=lambda count: progress(min(count, len(files)), len(files)) if progress else None,
+    )
 
 
 def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSettings) -> LookedAt | SkippedFile | None:
@@ -106,7 +112,7 @@ def plan_run(
         raise UsageError(f"there is no format {unknown[0]!r}", hint="`unhub formats` lists them")
     walked = _walked(options)
     tree = Tree(options.base)
-    looked: Sequence[LookedAt | SkippedFile] = list(look_at_tree(options, settings, walked, progress))
+    looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
     plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked)
     plan.ignored_files = walked.ignored
     check(plan, mapper, settings, tree.read)

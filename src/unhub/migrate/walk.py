@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,35 +50,50 @@ def walk(paths: Sequence[str], base: Path, *, use_gitignore: bool = True) -> Wal
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder still to be listed: where it is, how it is shown, what git ignores in its work tree."""
+
+    path: str
+    shown: str
+    ignored: frozenset[str]
+
+
 def _walk_folder(top: Path, base: Path, result: Walk, use_gitignore: bool) -> None:
+    name = shown(top, base)
     ignored = _ignored_by_git(top) if use_gitignore else frozenset[str]()
-    stack: list[tuple[str, frozenset[str]]] = [(os.path.abspath(top), ignored)]
+    stack = [_Folder(os.path.abspath(top), "" if name == "." else name.rstrip("/") + "/", ignored)]
     while stack:
-        folder, ignored = stack.pop()
-        for entry in _entries(folder, base, result):
-            if entry.path in ignored:
+        folder = stack.pop()
+        for entry in _entries(folder, result):
+            path = folder.shown + (entry.name if os.sep == "/" else entry.name.replace(os.sep, "/"))
+            if folder.ignored and entry.path in folder.ignored:
                 result.ignored += 1
-            elif entry.is_symlink():
-                if is_candidate(entry.path.replace(os.sep, "/")) and os.path.isfile(entry.path):
-                    result.skipped.append(SkippedFile(shown(entry.path, base), "is a symbolic link; its target is looked at where it lies"))
             elif entry.is_dir(follow_symlinks=False):
-                if entry.name == ".git":
-                    continue
-                nested = use_gitignore and os.path.exists(os.path.join(entry.path, ".git"))
-                stack.append((entry.path, _ignored_by_git(Path(entry.path)) if nested else ignored))
-            elif is_candidate(entry.path.replace(os.sep, "/")):
-                if stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                    result.files.append(shown(entry.path, base))
-                else:
-                    result.skipped.append(SkippedFile(shown(entry.path, base), "is not a regular file"))
+                if entry.name != ".git":
+                    nested = use_gitignore and os.path.exists(os.path.join(entry.path, ".git"))
+                    inner = _ignored_by_git(Path(entry.path)) if nested else folder.ignored
+                    stack.append(_Folder(entry.path, path + "/", inner))
+            elif is_candidate(path):
+                _note_file(entry, path, result)
 
 
-def _entries(folder: str, base: Path, result: Walk) -> Iterator[os.DirEntry[str]]:
+def _note_file(entry: os.DirEntry[str], path: str, result: Walk) -> None:
+    if entry.is_file(follow_symlinks=False):
+        result.files.append(path)
+    elif not entry.is_symlink():
+        result.skipped.append(SkippedFile(path, "is not a regular file"))
+    elif os.path.isfile(entry.path):
+        result.skipped.append(SkippedFile(path, "is a symbolic link; its target is looked at where it lies"))
+
+
+def _entries(folder: _Folder, result: Walk) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as entries:
-            yield from list(entries)
+        with os.scandir(folder.path) as entries:
+            return list(entries)
     except OSError as error:
-        result.skipped.append(SkippedFile(shown(folder, base), f"cannot be listed: {error.strerror or error}"))
+        result.skipped.append(SkippedFile(folder.shown or ".", f"cannot be listed: {error.strerror or error}"))
+        return []
 
 
 def _ignored_by_git(folder: Path) -> frozenset[str]:
