@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from itertools import takewhile
 
 from unhub.formats._text import Mapped, Piece
 from unhub.image.found import Span
 
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|$)")
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+_HEADER = re.compile(rb"[|>]([+-]?)([1-9]?)([+-]?)[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _ESCAPES = {
     b"0": "\0", b"a": "\a", b"b": "\b", b"t": "\t", b"\t": "\t", b"n": "\n", b"v": "\v", b"f": "\f",
     b"r": "\r", b"e": "\x1b", b" ": " ", b'"': '"', b"/": "/", b"\\": "\\", b"N": "\x85", b"_": "\xa0",
@@ -33,17 +36,43 @@ class _Out:
             self.pieces.append(Piece(len(self.data), start, len(value), literal=False, width=end - start))
             self.data += value
 
+    def line_break(self, source: bytes, start: int, end: int) -> None:
+        if source[start:end] == b"\n":
+            self.copy(source, start, end)
+        elif end > start:
+            self.spell(b"\n", start, end)
+
     def done(self) -> Mapped:
         return Mapped(bytes(self.data), tuple(self.pieces))
 
 
-def unfold(data: bytes, span: Span, style: str) -> Mapped:
-    """The value that ``data[span]`` spells in ``style`` (``plain``, ``'``, ``"``, ``|``, ``>``)."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a block: its text lies from ``start`` to ``text_end``, its break up to ``end``."""
+
+    start: int
+    text_end: int
+    end: int
+
+    def holds(self, data: bytes, indent: int) -> bool:
+        """Whether there is text in it, blanks beyond the indentation included."""
+        return self.text_end - self.start > indent or bool(data[self.start : self.text_end].strip(b" "))
+
+    def is_outside(self, data: bytes, indent: int) -> bool:
+        """Whether text stands left of the indentation: a comment behind the block."""
+        return bool(data[self.start : min(self.start + indent, self.text_end)].strip(b" "))
+
+
+def unfold(data: bytes, span: Span, style: str, parent_indent: int = -1) -> Mapped:
+    """The value that ``data[span]`` spells in ``style`` (``plain``, ``'``, ``"``, ``|``, ``>``).
+
+    ``parent_indent`` is the column of the collection that a block stands in, -1 at the top.
+    """
     if style in "|>":
-        return _block(data, span, folded=style == ">")
+        return _block(data, span, parent_indent, folded=style == ">")
     start, end = (span.start, span.end) if style == "plain" else (span.start + 1, span.end - 1)
     raw = data[start:end]
-    if style == "plain" or style == "'":
+    if style in ("plain", "'"):
         if b"\n" not in raw and b"\r" not in raw and (style == "plain" or b"''" not in raw):
             return Mapped.plain(data, start, end)
     elif b"\\" not in raw and b"\n" not in raw and b"\r" not in raw:
@@ -107,59 +136,69 @@ def _escape(data: bytes, at: int, end: int, out: _Out) -> int:
     return stop
 
 
-def _block(data: bytes, span: Span, *, folded: bool) -> Mapped:
+def _block(data: bytes, span: Span, parent_indent: int, *, folded: bool) -> Mapped:
     out = _Out()
-    header = _LINE.match(data, span.start)
-    at = header.end() if header else span.end
-    hint = re.match(rb"[|>][+-]?([1-9])?", data[span.start : span.start + 3])
-    lines = _block_lines(data, at, span.end)
-    indent = _indent(data, lines, span.start, int(hint[1]) if hint and hint[1] else None)
-    for number, (start, text_end, line_end) in enumerate(lines):
-        first = min(start + indent, text_end)
-        blank = not data[start:text_end].strip(b" ")
-        out.copy(data, first, first if blank and text_end - start <= indent else text_end)
-        if line_end == text_end:
+    header = _HEADER.match(data, span.start)
+    if header is None:
+        return out.done()
+    lines = _block_lines(data, header.end(), span.end)
+    indent = _indent(data, lines, parent_indent, header)
+    lines = list(takewhile(lambda line: not line.is_outside(data, indent), lines))
+    last = max((number for number, line in enumerate(lines) if line.holds(data, indent)), default=-1)
+    for number, line in enumerate(lines[: last + 1]):
+        start = min(line.start + indent, line.text_end)
+        if not line.holds(data, indent):
+            out.line_break(data, line.text_end, line.end)
             continue
-        joins = folded and not blank and _joins(data, lines, number, indent)
-        out.spell(b" " if joins else b"\n", text_end, line_end)
+        out.copy(data, start, line.text_end)
+        if number == last:
+            break
+        following = lines[number + 1]
+        if not folded or _is_spaced(data, line, indent) or _is_spaced(data, _next_holding(data, lines, number + 1, indent), indent):
+            out.line_break(data, line.text_end, line.end)
+        elif following.holds(data, indent):
+            out.spell(b" ", line.text_end, line.end)
+    _chomp(data, out, lines[max(last, 0) :] if last >= 0 else lines, header, has_text=last >= 0)
     return out.done()
 
 
-def _block_lines(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
-    lines: list[tuple[int, int, int]] = []
-    while at < end:
-        match = _LINE.match(data, at, end)
+def _chomp(data: bytes, out: _Out, lines: list[_Line], header: re.Match[bytes], *, has_text: bool) -> None:
+    """The line breaks behind the text: none for ``-``, all for ``+``, else the one of the last line."""
+    chomping = header[1] + header[3]
+    kept = lines if b"+" in chomping else [] if b"-" in chomping or not has_text else lines[:1]
+    for line in kept:
+        out.line_break(data, line.text_end, line.end)
+
+
+def _block_lines(data: bytes, at: int, end: int) -> list[_Line]:
+    """The lines of a block: those the grammar gave it, and the blank ones behind them."""
+    lines: list[_Line] = []
+    while at < len(data):
+        match = _LINE.match(data, at)
         if match is None or match.end() == at:
             break
-        text_end = match.end() - (len(match[0]) - len(match[0].rstrip(b"\r\n")))
-        lines.append((at, text_end, match.end()))
+        if at >= end and match[1].strip(b" "):
+            break
+        lines.append(_Line(at, match.end(1), match.end()))
         at = match.end()
     return lines
 
 
-def _indent(data: bytes, lines: list[tuple[int, int, int]], header: int, hint: int | None) -> int:
-    if hint is not None:
-        start = max(data.rfind(b"\n", 0, header), data.rfind(b"\r", 0, header)) + 1
-        line = data[start:header]
-        parent = len(line) - len(line.lstrip(b" "))
-        while line[parent : parent + 2] == b"- ":
-            rest = line[parent + 2 :]
-            if b":" not in rest:
-                break
-            parent += 2 + len(rest) - len(rest.lstrip(b" "))
-        return parent + hint
-    for start, text_end, _ in lines:
-        text = data[start:text_end]
+def _indent(data: bytes, lines: list[_Line], parent: int, header: re.Match[bytes]) -> int:
+    """Columns that every line of the block is indented by (YAML 1.2.2, 8.1.1.1)."""
+    if header[2]:
+        return max(parent, 0) + int(header[2])
+    for line in lines:
+        text = data[line.start : line.text_end]
         if text.strip(b" "):
             return len(text) - len(text.lstrip(b" "))
-    return 0
+    return max((line.text_end - line.start for line in lines), default=0)
 
 
-def _joins(data: bytes, lines: list[tuple[int, int, int]], number: int, indent: int) -> bool:
-    """Whether the break behind a line of a folded scalar becomes a blank."""
-    if number + 1 >= len(lines):
-        return False
-    (start, text_end, _), (next_start, next_end, _) = lines[number], lines[number + 1]
-    here = data[start + indent : start + indent + 1]
-    there = data[next_start + indent : min(next_start + indent + 1, next_end)]
-    return text_end > start + indent and here not in (b" ", b"\t") and there not in (b" ", b"\t", b"")
+def _next_holding(data: bytes, lines: list[_Line], number: int, indent: int) -> _Line:
+    return next(line for line in lines[number:] if line.holds(data, indent))
+
+
+def _is_spaced(data: bytes, line: _Line, indent: int) -> bool:
+    """Whether a line is indented more than its block, so that it is not folded (YAML 1.2.2, 8.1.3)."""
+    return data[line.start + indent : line.start + indent + 1] in (b" ", b"\t")
