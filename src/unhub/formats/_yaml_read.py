@@ -10,6 +10,7 @@ from unhub.formats._text import decode
 from unhub.formats._yaml_nodes import DEPTH_MAX, Alias, Document, Empty, Mapping, Node, Pair, Scalar, Sequence
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Span
+from unhub.image.source import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from tree_sitter import Node as TreeNode
@@ -160,4 +161,7 @@ class _Reader:
 
     def column(self, node: TreeNode) -> int:
         start = self.offset + node.start_byte
-        return start - max(self.clean.rfind(b"\n", 0, start), self.clean.rfind(b"\r", 0, start)) - 1
+        line = max(self.clean.rfind(b"\n", 0, start), self.clean.rfind(b"\r", 0, start)) + 1
+        if line == 0 and self.data.startswith(BYTE_ORDER_MARK):
+            line = len(BYTE_ORDER_MARK)
+        return start - line
