@@ -135,30 +135,10 @@ def test_a_sample_is_read_as_ruamel_reads_it(text: str, newline: str, mark: str)
 
 _FRAGMENTS = st.sampled_from(
     [
-        "a: ",
-        "b: ",
-        "c:",
-        "\n",
-        "\n  ",
-        "\n    ",
-        "\n   ",
-        "- ",
-        "|",
-        "|-",
-        "|+",
-        ">",
-        ">-",
-        ">+",
-        "|2",
-        "x",
-        "y z",
-        "'",
-        "''",
-        '"',
-        "\\n",
-        '\\"',
+        *("a: ", "b: ", "c:", "\n", "\n  ", "\n    ", "\n   ", "- ", "|", "|-", "|+", ">", ">-", ">+", "|2", "x", "y z"),
+        *("'", "''", '"', "\\n", '\\"', "\\\n", " ", "  ", " # c", "&a ", "*a", "!t ", "[", "]", "{", "}", ", ", "\r\n", "\n\n"),
+        *("é", "node:20", ": ", "? "),
     ]
-    + ["\\\n", " ", "  ", " # c", "&a ", "*a", "!t ", "[", "]", "{", "}", ", ", "\r\n", "\n\n", "é", "node:20", ": ", "? "]
 )
 _LINES = st.lists(
     st.tuples(
@@ -175,6 +155,7 @@ _BLOCKS = st.tuples(
     _LINES,
     st.sampled_from(["", "b: c\n"]),
 ).map("".join)
+_MARKS = st.text(alphabet="{}[]:,\"'\\ \n\ta-|>&*!%#?0", max_size=40)
 _SOUP = st.lists(_FRAGMENTS, min_size=1, max_size=14).map("".join)
 
 
@@ -221,8 +202,7 @@ def test_every_byte_of_a_value_stands_where_it_is_said_to_stand(text: str) -> No
 def test_arbitrary_bytes_are_read_or_refused_but_never_crash(data: bytes) -> None:
     try:
         documents = parse(data)
-    except UnreadableError as error:
-        assert error.message
+    except UnreadableError:
         return
     for scalar in all_scalars(documents):
         assert 0 <= scalar.span.start <= scalar.span.end <= len(data)
@@ -351,3 +331,15 @@ def test_a_bomb_of_merges_costs_no_more_than_its_text() -> None:
     lines = ["a0: &a0 {i: x}"]
     lines += [f"a{number}: &a{number} {{<<: [*a{number - 1}, *a{number - 1}, *a{number - 1}]}}" for number in range(1, 150)]
     assert merged("\n".join(lines) + "\n", "a149") == {"i": "x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["~", "null", "Null", "true", "False", "20", "1.10", "-1e3", "0x1f", "'20'", '"null"', "node", "1.10-alpine", "20:1", "nullable"],
+)
+def test_numbers_booleans_and_null_are_no_texts(text: str) -> None:
+    value = only(f"a: {text}\n".encode()).get("a")
+    assert isinstance(value, Scalar)
+    loaded_value = YAML(typ="safe", pure=True).load(f"a: {text}\n")["a"]
+    assert value.is_text == isinstance(loaded_value, str)
+    assert value.is_null == (loaded_value is None)

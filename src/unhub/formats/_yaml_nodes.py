@@ -7,6 +7,7 @@ is a name that :meth:`Document.resolve` follows one step at a time (rules #45, #
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,11 @@ DEPTH_MAX = 200
 """Deepest nesting that is followed; a deeper file is reported, not read."""
 
 MERGE_KEY = "<<"
+
+_NOT_TEXT = re.compile(
+    r"~|null|Null|NULL|true|True|TRUE|false|False|FALSE"
+    r"|[-+]?(?:[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +74,16 @@ class Scalar(Node):
     def content(self) -> Span:
         """The bytes between the quotes, or all of them."""
         return Span(self.span.start + 1, self.span.end - 1) if self.style in "'\"" else self.span
+
+    @property
+    def is_null(self) -> bool:
+        """Whether this says that there is no value: ``null`` or ``~`` without quotes."""
+        return self.style == "plain" and self.text in ("null", "Null", "NULL", "~")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this is a text, not a number, a boolean or null (YAML 1.2.2, 10.3.2)."""
+        return self.style != "plain" or _NOT_TEXT.fullmatch(self.text) is None
 
 
 @dataclass(slots=True, kw_only=True)
