@@ -92,7 +92,7 @@ def _entries(folder: _Folder, result: Walk) -> list[os.DirEntry[str]]:
         with os.scandir(folder.path) as entries:
             return list(entries)
     except OSError as error:
-        result.skipped.append(SkippedFile(folder.shown or ".", f"cannot be listed: {error.strerror or error}"))
+        result.skipped.append(SkippedFile(folder.shown.rstrip("/") or ".", f"cannot be listed: {error.strerror or error}"))
         return []
 
 
