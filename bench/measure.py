@@ -1,0 +1,54 @@
+"""Timing whole processes fairly: alternating runs, the system's own accounting, medians."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Figures:
+    """Wall-clock seconds and peak resident memory (bytes, the largest process) of several runs."""
+
+    seconds: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> str:
+        return f"{min(self.seconds):.3f}–{max(self.seconds):.3f}"
+
+    @property
+    def peak(self) -> int:
+        return max(self.memory)
+
+
+def run_once(command: Sequence[str], cwd: str | None = None) -> tuple[float, int]:
+    """Run a command once; its output is thrown away. Exit statuses 0 and 1 are answers, others are errors."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"{command} ended with {process.returncode}")
+    return seconds, usage.ru_maxrss * 1024
+
+
+def alternate(commands: dict[str, Sequence[str]], *, runs: int = 5, warmup: int = 1, cwd: str | None = None) -> dict[str, Figures]:
+    """Each command in turn, ``runs`` times, after ``warmup`` rounds that do not count."""
+    figures = {name: Figures() for name in commands}
+    for number in range(warmup + runs):
+        for name, command in commands.items():
+            seconds, memory = run_once(command, cwd)
+            if number >= warmup:
+                figures[name].seconds.append(seconds)
+                figures[name].memory.append(memory)
+    return figures
