@@ -27,7 +27,8 @@ class Position:
     """A place that holds an image, with what :func:`unhub.formats._build.build` is to know of it.
 
     ``parts`` overrides the document's reader at this place, where the same variable may
-    stand for something else than at the next.
+    stand for something else than at the next. ``in_text`` says that the value is put into
+    a longer text, where a number serves as well.
     """
 
     node: Node
@@ -40,6 +41,7 @@ class Position:
     host_wrap: Wrap | None = None
     host_replaced: str | None = None
     parts: Reader | None = None
+    in_text: bool = False
     strip_scheme: str = ""
     skip: tuple[Class, str] | None = None
 
@@ -98,7 +100,7 @@ class Images:
         if scheme and text[inner.start : inner.start + len(scheme)].lower() == scheme:
             inner = Span(inner.start + len(scheme), inner.end)
         span = node.mapped.outer(inner)
-        if not node.is_text:
+        if not node.is_text and not position.in_text:
             reason = f"{node.text} without quotes is no text but a number or a boolean"
             return Skipped(span, self._text(span), position.where, Class.INVALID, reason, position.pulled_by)
         if position.skip:

@@ -109,7 +109,8 @@ class Found:
     its users' words. ``note`` is said to the user in any case. ``selected_as`` is the name a
     Kustomize selector would have to equal. ``host_name`` is the name under which other
     containers reach this one, when it is made from the image name; ``host_wrap`` then
-    keeps it.
+    keeps it. ``host_replaced`` is a host name that is made from the image name too, but
+    beside an alias, so that only a tree that uses it would miss it.
     """
 
     span: Span
@@ -125,6 +126,7 @@ class Found:
     selected_as: str | None = None
     host_name: str | None = None
     host_wrap: Wrap | None = None
+    host_replaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
