@@ -13,7 +13,7 @@ def _dockerfile(pick: random.Random) -> str:
     return (
         "# syntax=docker/dockerfile:1\nARG VERSION=1.2\n"
         f"FROM {pick.choice(IMAGES)} AS build\nWORKDIR /src\nCOPY . .\nRUN --mount=type=cache,target=/root/.cache make build \\\n    && make test\n\n"
-        f"FROM {pick.choice(IMAGES)}\nCOPY --from=build /src/out /usr/local/bin/\nCMD [\"serve\"]\n"
+        f'FROM {pick.choice(IMAGES)}\nCOPY --from=build /src/out /usr/local/bin/\nCMD ["serve"]\n'
     )
 
 
@@ -40,7 +40,13 @@ def _script(pick: random.Random) -> str:
     return f"#!/bin/sh\nset -e\ndocker pull {pick.choice(IMAGES)}\ndocker run --rm -v $PWD:/src {pick.choice(IMAGES)} make\n"
 
 
-WRITERS = (("Dockerfile", _dockerfile), ("compose.yaml", _compose), ("deploy/deployment.yaml", _deployment), ("workflow.yml", _workflow), ("build.sh", _script))
+WRITERS = (
+    ("Dockerfile", _dockerfile),
+    ("compose.yaml", _compose),
+    ("deploy/deployment.yaml", _deployment),
+    ("workflow.yml", _workflow),
+    ("build.sh", _script),
+)
 
 
 def make_tree(top: Path, files: int) -> int:

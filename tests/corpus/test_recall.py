@@ -55,7 +55,9 @@ def test_every_hit_is_found_skipped_or_explained(corpus: Path, tree: str) -> Non
         for hit in hits(path, data)
         if not any(start < hit.end and hit.start < end for start, end in spans.get(path, ())) and explained(tree, hit) is None
     ]
-    assert not lost, f"{len(lost)} lost:\n" + "\n".join(f"{tree}/{hit.path}:{hit.line}  [{hit.pattern}]  {hit.text[:60]!r}  in  {hit.line_text.strip()[:120]}" for hit in lost)
+    assert not lost, f"{len(lost)} lost:\n" + "\n".join(
+        f"{tree}/{hit.path}:{hit.line}  [{hit.pattern}]  {hit.text[:60]!r}  in  {hit.line_text.strip()[:120]}" for hit in lost
+    )
 
 
 def test_every_explanation_is_needed_and_gives_a_reason(corpus: Path) -> None:

@@ -81,7 +81,13 @@ def test_a_registry_variable_keeps_its_slash() -> None:
 
 def test_registry_and_organisation_variables_change_only_in_the_registry() -> None:
     data = b"docker.io|library|node:20"
-    parts = (text_part("docker.io", 0), Part("/", Span(9, 10), literal=False), text_part("library", 10), Part("/", Span(17, 18)), text_part("node:20", 18))
+    parts = (
+        text_part("docker.io", 0),
+        Part("/", Span(9, 10), literal=False),
+        text_part("library", 10),
+        Part("/", Span(17, 18)),
+        text_part("node:20", 18),
+    )
     fix = plan_fix(found("…", *parts), ECR_NODE, "f")
     assert edited(data, fix) == b"public.ecr.aws/docker|library|node:20"
 
@@ -208,11 +214,17 @@ def test_bytes_outside_the_edits_stay_and_move_as_said(data: bytes, raw: list[tu
     edits = apart(raw, len(data))
     after = apply(data, edits)
     for place in range(len(data)):
-        if not any(edit.span.start <= place < edit.span.end for edit in edits) and not any(edit.span == Span(place, place) for edit in edits):
+        if not any(edit.span.start <= place < edit.span.end for edit in edits) and not any(
+            edit.span == Span(place, place) for edit in edits
+        ):
             assert after[moved(place, edits)] == data[place]
 
 
-@given(st.sampled_from(["node:20", "docker.io/node:20", "docker.io/library/node:20", "library/node:20"]), st.lists(st.integers(1, 24), max_size=4), st.binary(min_size=1, max_size=3))
+@given(
+    st.sampled_from(["node:20", "docker.io/node:20", "docker.io/library/node:20", "library/node:20"]),
+    st.lists(st.integers(1, 24), max_size=4),
+    st.binary(min_size=1, max_size=3),
+)
 def test_however_a_name_is_split_it_spells_the_target_afterwards(written: str, cuts: list[int], gap: bytes) -> None:
     cuts = sorted({cut for cut in cuts if cut < len(written)})
     pieces = [written[start:end] for start, end in zip([0, *cuts], [*cuts, len(written)], strict=True)]
@@ -230,5 +242,7 @@ def test_however_a_name_is_split_it_spells_the_target_afterwards(written: str, c
     rest = after
     for piece in [gap] * len(pieces):
         rest = rest.replace(piece, b"", 1)
-    if gap not in b"public.ecr.aws/docker/library/node:20" and all(bytes([byte]) not in b"public.ecr.aws/docker/library/node:20" for byte in gap):
+    if gap not in b"public.ecr.aws/docker/library/node:20" and all(
+        bytes([byte]) not in b"public.ecr.aws/docker/library/node:20" for byte in gap
+    ):
         assert rest == b"public.ecr.aws/docker/library/node:20"

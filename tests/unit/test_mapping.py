@@ -27,10 +27,23 @@ def decide(text: str, path: str = "Dockerfile", /, found_as: dict[str, object] |
     return mapper.decide(found(text, **(found_as or {})), path)
 
 
-@pytest.mark.parametrize("text", ["node:20", "docker.io/node:20", "index.docker.io/library/node:20", "registry-1.docker.io/library/node:20", "registry.hub.docker.com/library/node:20"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "node:20",
+        "docker.io/node:20",
+        "index.docker.io/library/node:20",
+        "registry-1.docker.io/library/node:20",
+        "registry.hub.docker.com/library/node:20",
+    ],
+)
 def test_an_official_image_goes_to_ecr_public(text: str) -> None:
     decision = decide(text)
-    assert (decision.class_, str(decision.target), decision.rule) == (Class.MIGRATABLE, "public.ecr.aws/docker/library/node:20", "ecr-public")
+    assert (decision.class_, str(decision.target), decision.rule) == (
+        Class.MIGRATABLE,
+        "public.ecr.aws/docker/library/node:20",
+        "ecr-public",
+    )
 
 
 @pytest.mark.parametrize("text", ["grafana/grafana:11", "amd64/node", "arm64v8/alpine", "library/foo/bar"])
@@ -72,7 +85,9 @@ def test_a_host_and_port_is_not_taken_for_an_image(text: str) -> None:
     assert "looks like a host and port" in str(decide(text).reason)
 
 
-@pytest.mark.parametrize("text", ["public.ecr.aws/docker/library/node", "mirror.gcr.io/library/node", "mcr.microsoft.com/mirror/docker/library/ubuntu"])
+@pytest.mark.parametrize(
+    "text", ["public.ecr.aws/docker/library/node", "mirror.gcr.io/library/node", "mcr.microsoft.com/mirror/docker/library/ubuntu"]
+)
 def test_what_is_on_a_mirror_stays(text: str) -> None:
     assert decide(text).class_ is Class.ALREADY_MIRRORED
 
@@ -130,7 +145,10 @@ def test_the_first_rule_that_matches_wins() -> None:
     assert decide("quay.io/a/b", rules=rules).class_ is Class.NOT_DOCKER_HUB
 
 
-@pytest.mark.parametrize(("target", "says"), [("{nonsense}/x", "is not a template"), ("Bad/{name}", "rule 'docker"), ("own.example/{name}:1", "must not name a tag")])
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [("{nonsense}/x", "is not a template"), ("Bad/{name}", "rule 'docker"), ("own.example/{name}:1", "must not name a tag")],
+)
 def test_a_rule_that_makes_no_name_is_a_configuration_error(target: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         decide("node", rules=(Rule(match="docker.io/*", target=target if target != "Bad/{name}" else "own.example/{name}//x"),))

@@ -152,7 +152,9 @@ def test_a_digest_is_its_algorithm_and_its_digits(algorithm: str) -> None:
     assert str(digest) == text
 
 
-@pytest.mark.parametrize("text", ["", "sha256", "sha256:", f"sha256:{HEX}0", f"sha256:{HEX[1:]}", f"sha256:{HEX.upper()}", f"md5:{HEX[:32]}", f":{HEX}"])
+@pytest.mark.parametrize(
+    "text", ["", "sha256", "sha256:", f"sha256:{HEX}0", f"sha256:{HEX[1:]}", f"sha256:{HEX.upper()}", f"md5:{HEX[:32]}", f":{HEX}"]
+)
 def test_what_is_no_digest_is_refused(text: str) -> None:
     with pytest.raises(InvalidDigest) as caught:
         Digest.parse(text)
@@ -160,7 +162,10 @@ def test_what_is_no_digest_is_refused(text: str) -> None:
 
 
 COMPONENT = st.from_regex(r"[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}", fullmatch=True)
-DOMAIN = st.from_regex(r"([a-zA-Z0-9]{1,5}\.[a-zA-Z0-9]{1,5}(:[0-9]{1,5})?|localhost(:[0-9]{2,4})?|\[[a-f0-9]{1,4}:[a-f0-9:]{0,9}\](:[0-9]{1,4})?|[A-Z]{2,5})", fullmatch=True)
+DOMAIN = st.from_regex(
+    r"([a-zA-Z0-9]{1,5}\.[a-zA-Z0-9]{1,5}(:[0-9]{1,5})?|localhost(:[0-9]{2,4})?|\[[a-f0-9]{1,4}:[a-f0-9:]{0,9}\](:[0-9]{1,4})?|[A-Z]{2,5})",
+    fullmatch=True,
+)
 TAG = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 DIGEST = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 
@@ -172,7 +177,9 @@ def _first_component_is_plain(text: str) -> bool:
 
 
 REFERENCES = st.builds(
-    lambda domain, path, tag, digest: (f"{domain}/" if domain else "") + "/".join(path) + (f":{tag}" if tag else "") + (f"@{digest}" if digest else ""),
+    lambda domain, path, tag, digest: (
+        (f"{domain}/" if domain else "") + "/".join(path) + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    ),
     st.none() | DOMAIN,
     st.lists(COMPONENT, min_size=1, max_size=4),
     st.none() | TAG,

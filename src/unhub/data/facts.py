@@ -78,7 +78,7 @@ def builtin() -> Knowledge:
     """The knowledge shipped with this version."""
     merged: dict[str, list[object]] = {}
     for name in _FILES:
-        for key, rows in tomllib.loads((files(__package__) / name).read_text("utf-8")).items():
+        for key, rows in tomllib.loads((files("unhub.data") / name).read_text("utf-8")).items():
             merged.setdefault(key, []).extend(rows)
     return msgspec.convert(merged, Knowledge)
 

@@ -19,6 +19,7 @@ class Declaration:
 
     @classmethod
     def of(cls, path: str, data: bytes, declared: Declared) -> Declaration:
+        """The declaration with the line it stands on in ``data``."""
         return cls(path, Lines(data).line(declared.span.start), declared)
 
     def reaches(self, path: str) -> bool:

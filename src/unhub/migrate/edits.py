@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from unhub.image.errors import SelfCheckFailed
 from unhub.image.found import Found, Part, Role, Span, Wrap
@@ -74,9 +75,7 @@ def _edit(part: Part, text: bytes, path: str) -> Edit:
     return Edit(part.path or path, part.span, text)
 
 
-def _field_changes(
-    registry: Sequence[Part], repository: Sequence[Part], target: Reference
-) -> list[tuple[Part, bytes]]:
+def _field_changes(registry: Sequence[Part], repository: Sequence[Part], target: Reference) -> list[tuple[Part, bytes]]:
     if not registry:
         return _text_changes(repository, target.name)
     return _text_changes(registry, target.registry) + _text_changes(repository, target.repository)
@@ -110,9 +109,7 @@ def _common_tail(old: str, new: str) -> int:
     while length < min(len(old), len(new)) and old[-length - 1] == new[-length - 1]:
         length += 1
     while length:
-        at_component = all(
-            length == len(name) or name[-length] == "/" or name[-length - 1] == "/" for name in (old, new)
-        )
+        at_component = all(length == len(name) or name[-length] == "/" or name[-length - 1] == "/" for name in (old, new))
         if at_component:
             return length
         length -= 1
@@ -134,7 +131,7 @@ def merge(edits: Iterable[Edit]) -> list[Edit]:
     Raises :class:`SelfCheckFailed` where two of them want the same bytes in different ways.
     """
     ordered = sorted(set(edits))
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         if left.path == right.path and _collide(left.span, right.span):
             raise SelfCheckFailed(f"cannot edit {left.path}: two changes want the bytes at {right.span.start}")
     return ordered

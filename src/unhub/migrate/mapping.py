@@ -86,7 +86,10 @@ class Mapper:
         if reference.is_docker_hub and _ADDRESS.fullmatch(written):
             return Decision(Class.NO_TARGET, None, None, "looks like a host and port, but docker reads it as a Docker Hub image and tag")
         if found.short_name and "/" not in written.partition(":")[0] and self.options.short_names != "docker.io":
-            reason = 'an unqualified name here goes through podman\'s short-name resolution; set short_names = "docker.io" if it is Docker Hub\'s'
+            reason = (
+                "an unqualified name here goes through podman's short-name resolution; "
+                'set short_names = "docker.io" if Docker Hub is meant'
+            )
             return Decision(Class.SHORT_NAME, None, None, reason)
         return None
 
@@ -134,7 +137,9 @@ class Mapper:
         if found.safety is Safety.SHOWN:
             return Decision(Class.CONFLICT, target, rule, f"{found.note or 'cannot be edited safely'}; change it by hand")
         if found.safety is Safety.UNSAFE and not options.unsafe:
-            return Decision(Class.VARIABLE, target, rule, f"{found.note or 'a part of it is not known here'}; --unsafe rewrites the literal name")
+            return Decision(
+                Class.VARIABLE, target, rule, f"{found.note or 'a part of it is not known here'}; --unsafe rewrites the literal name"
+            )
         if found.pulled_by is PulledBy.PLATFORM and options.require_login:
             return Decision(Class.NO_TARGET, None, rule, "pulled by the platform before any login step can run (--require-login keeps it)")
         if found.host_name is not None and not (options.gitlab_alias and found.host_wrap):
@@ -164,7 +169,9 @@ def _by_rule(rule: Rule, origin: Reference) -> Decision:
             hint="It may hold {registry}, {repository} and {name}",
         ) from None
     except InvalidReference as error:
-        raise ConfigurationError(f"cannot use rule {rule.match!r}: its target for {origin.name} is {error.text!r}, {error.reason}") from None
+        raise ConfigurationError(
+            f"cannot use rule {rule.match!r}: its target for {origin.name} is {error.text!r}, {error.reason}"
+        ) from None
     if named.tag or named.digest:
         raise ConfigurationError(f"cannot use rule {rule.match!r}: its target must not name a tag or digest")
     return Decision(Class.MIGRATABLE, origin.with_name(named.registry, named.repository), name, None)

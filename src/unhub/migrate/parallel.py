@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def spread(work: Callable[[str], T | None], files: Sequence[str], *, cores: int,
     children = [_start(work, files[number::shares]) for number in range(1, shares)]
     results = _share(work, files[0::shares], lambda count: done(count * shares))
     for number, child in enumerate(children, 1):
-        answer = _collect(child)
+        answer: list[T] | None = _collect(child)
         results += _share(work, files[number::shares], lambda _: None) if answer is None else answer
     done(len(files))
     return results
@@ -61,7 +61,8 @@ def _start(work: Callable[[str], T | None], files: Sequence[str]) -> tuple[int, 
         os._exit(status)  # the parent's buffers and exit handlers are not ours to run
 
 
-def _collect(child: tuple[int, BinaryIO]) -> list[T] | None:
+def _collect(child: tuple[int, BinaryIO]) -> Any:
+    """The list a child made, ``None`` where it failed."""
     process, pipe = child
     with pipe:
         data = pipe.read()

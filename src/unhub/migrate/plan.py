@@ -29,14 +29,17 @@ class Item:
 
     @property
     def safety(self) -> Safety | None:
+        """How sure the text is; ``None`` for what is not a reference to pull."""
         return self.finding.safety if isinstance(self.finding, Found) else None
 
     @property
     def pulled_by(self) -> PulledBy | None:
+        """Who pulls, where that is known."""
         return self.finding.pulled_by
 
     @property
     def reference(self) -> Reference | None:
+        """The reference as it is written today, where it could be evaluated."""
         return self.finding.reference if isinstance(self.finding, Found) else None
 
 
@@ -66,6 +69,7 @@ class Plan:
 
     @property
     def items(self) -> Iterable[Item]:
+        """Every reference of every file, in the order of paths and places."""
         return (item for file in self.files for item in file.items)
 
 
@@ -115,11 +119,7 @@ def _file_plan(looked: LookedAt, mapper: Mapper) -> FilePlan:
 
 
 def _movable(plan: Plan) -> list[tuple[Item, Found]]:
-    return [
-        (item, item.finding)
-        for item in plan.items
-        if item.decision.class_ is Class.MIGRATABLE and isinstance(item.finding, Found)
-    ]
+    return [(item, item.finding) for item in plan.items if item.decision.class_ is Class.MIGRATABLE and isinstance(item.finding, Found)]
 
 
 def _hold_back(item: Item, reason: str, class_: Class = Class.CONFLICT) -> None:
@@ -146,35 +146,54 @@ def _plan_fixes(plan: Plan, mapper: Mapper) -> None:
         target = item.decision.target
         if target is not None:
             item.fix = plan_fix(found, target, item.path, keep_host=mapper.options.gitlab_alias)
-    while _drop_disagreeing(plan):
-        pass
+    _hold_back_disagreeing(plan)
 
 
-def _drop_disagreeing(plan: Plan) -> bool:
-    """Hold back the users of shared bytes (an ARG's default) that cannot all move together."""
-    users: dict[str, list[tuple[Item, Part]]] = {}
-    for file in plan.files:
-        for item in file.items:
-            if isinstance(item.finding, Found):
-                for part in item.finding.parts:
-                    users.setdefault(part.path or item.path, []).append((item, part))
-    shared = {path: _shared_only(parts) for path, parts in users.items()}
-    for item in list(plan.items):
-        for edit in item.fix.edits if item.fix else ():
-            for other, part in shared.get(edit.path, ()):
-                agrees = other is item or (other.fix is not None and edit in other.fix.edits)
-                if not agrees and overlaps(edit.span, part.span):
-                    reason = f"shares its value with {other.path}:{other.line} ({other.finding.text}), which stays: {other.decision.reason or other.decision.class_}"
-                    _hold_back(item, reason)
-                    return True
-    return False
+Cluster = list[tuple[Item, Part]]
 
 
-def _shared_only(parts: list[tuple[Item, Part]]) -> list[tuple[Item, Part]]:
-    counts: dict[int, int] = {}
-    for _, part in parts:
-        counts[part.span.start] = counts.get(part.span.start, 0) + 1
-    return [(item, part) for item, part in parts if counts[part.span.start] > 1]
+def _shared_bytes(plan: Plan) -> list[tuple[str, Cluster]]:
+    """The bytes (an ARG's default, an anchor, a ``.env`` line) that spell several references, with their users."""
+    clusters: dict[tuple[str, int], Cluster] = {}
+    for item in plan.items:
+        if isinstance(item.finding, Found):
+            for part in item.finding.parts:
+                clusters.setdefault((part.path or item.path, part.span.start), []).append((item, part))
+    return [(path, users) for (path, _), users in clusters.items() if len(users) > 1]
+
+
+def _hold_back_disagreeing(plan: Plan) -> None:
+    """Hold back the users of shared bytes that cannot all move together.
+
+    Holding one back may leave another alone, so this goes on until nothing changes.
+    """
+    shared = _shared_bytes(plan)
+    changed = True
+    while changed:
+        changed = False
+        for path, users in shared:
+            for item, other in _disagreeing(path, users):
+                reason = (
+                    f"shares its value with {other.path}:{other.line} ({other.finding.text}), "
+                    f"which stays: {other.decision.reason or other.decision.class_}"
+                )
+                _hold_back(item, reason)
+                changed = True
+
+
+def _disagreeing(path: str, users: Cluster) -> list[tuple[Item, Item]]:
+    """Each user whose edit of the shared bytes another user does not make too, with that other one."""
+    found: list[tuple[Item, Item]] = []
+    for item, _ in users:
+        edits = [edit for edit in item.fix.edits if edit.path == path] if item.fix else []
+        for other, part in users:
+            agrees = other is item or all(
+                other.fix is not None and edit in other.fix.edits for edit in edits if overlaps(edit.span, part.span)
+            )
+            if not agrees:
+                found.append((item, other))
+                break
+    return found
 
 
 def _make_edits(plan: Plan, read: Read) -> None:

@@ -41,9 +41,11 @@ class DockerHub:
     spec: str = "docker-hub"
 
     def name_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.name_of`: every name is its own."""
         return reference
 
     def origin_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.origin_of`."""
         canonical = reference.canonical
         return canonical if canonical.registry == DOCKER_HUB else None
 
@@ -55,11 +57,13 @@ class EcrPublic:
     spec: str = "ecr-public"
 
     def name_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.name_of`."""
         if not reference.is_official:
             return None
         return reference.with_name(ECR_PUBLIC_REGISTRY, ECR_PUBLIC_PREFIX + reference.repository)
 
     def origin_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.origin_of`."""
         if reference.registry != ECR_PUBLIC_REGISTRY:
             return None
         origin = reference.with_name(DOCKER_HUB, reference.repository.removeprefix(ECR_PUBLIC_PREFIX))
@@ -75,9 +79,11 @@ class Mirror:
     prefix: str
 
     def name_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.name_of`."""
         return reference.with_name(self.registry, self.prefix + reference.repository)
 
     def origin_of(self, reference: Reference) -> Reference | None:
+        """See :meth:`Place.origin_of`."""
         if reference.registry != self.registry or not reference.repository.startswith(self.prefix):
             return None
         path = reference.repository.removeprefix(self.prefix)

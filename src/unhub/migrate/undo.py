@@ -19,7 +19,9 @@ def undo(journal: Journal, run_id: str | None = None, *, force: bool = False) ->
     it all the same), :class:`UsageError` where there is no such run.
     """
     if not journal.runs():
-        raise UsageError("cannot undo: no run of unhub is on record here", hint="Runs are kept for the repository, or folder, they were made in")
+        raise UsageError(
+            "cannot undo: no run of unhub is on record here", hint="Runs are kept for the repository, or folder, they were made in"
+        )
     with journal.locked():
         recovered = recover(journal)
         if recovered and run_id in (None, recovered[-1].id):

@@ -7,7 +7,7 @@ import datetime
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
 
 
 @contextlib.contextmanager
-def _explained(journal: Journal) -> Iterator[None]:
+def _explained(journal: Journal) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -72,7 +72,13 @@ def _new_run(journal: Journal, replacements: Sequence[Replacement], now: datetim
     names = (f"{stamp:%Y%m%dT%H%M%SZ}-{number:03d}" for number in range(1000))
     run_id = next(name for name in names if name not in taken)
     changes = tuple(
-        Change(path=str(replacement.path), shown=replacement.shown, before=sha256(replacement.expected), after=sha256(replacement.new), kept=f"{number:05d}")
+        Change(
+            path=str(replacement.path),
+            shown=replacement.shown,
+            before=sha256(replacement.expected),
+            after=sha256(replacement.new),
+            kept=f"{number:05d}",
+        )
         for number, replacement in enumerate(replacements)
     )
     return Run(id=run_id, time=stamp.isoformat(timespec="seconds"), state=State.WRITING, changes=changes)
@@ -84,11 +90,18 @@ def _check(replacements: Sequence[Replacement]) -> None:
             now = replacement.path.read_bytes()
             mode = replacement.path.stat().st_mode
         except OSError as error:
-            raise ChangedSince(f"cannot write {replacement.shown}: it cannot be read any more ({error.strerror}); no file was changed") from None
+            raise ChangedSince(
+                f"cannot write {replacement.shown}: it cannot be read any more ({error.strerror}); no file was changed"
+            ) from None
         if now != replacement.expected:
-            raise ChangedSince(f"cannot write {replacement.shown}: it changed since it was looked at; no file was changed", hint="Run the command again")
+            raise ChangedSince(
+                f"cannot write {replacement.shown}: it changed since it was looked at; no file was changed", hint="Run the command again"
+            )
         if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(replacement.path, os.W_OK):
-            raise WriteFailed(f"cannot write {replacement.shown}: it is read-only; no file was changed", hint=f"Make it writable: chmod u+w {replacement.shown}")
+            raise WriteFailed(
+                f"cannot write {replacement.shown}: it is read-only; no file was changed",
+                hint=f"Make it writable: chmod u+w {replacement.shown}",
+            )
 
 
 def _nothing() -> None:
