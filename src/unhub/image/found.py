@@ -148,8 +148,13 @@ class DeclaredKind(StrEnum):
     """A named build context: it takes the place of an image of that name in a FROM."""
     SELECTOR = "selector"
     """A Kustomize ``images[].name``: it looks for that very name in manifests."""
+    BUILT = "built"
+    """The name of an image that a tool builds and puts in the place of that name (Skaffold)."""
     HOST = "host"
     """A host name that is used somewhere in the file."""
+    OUTPUT = "output"
+    """A name that a build gives to its image, so that nobody pulls it from Docker Hub. The key is a
+    reference (no tag means ``latest``); one that ends with ``:*`` is the name with any tag."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from unhub.image.errors import InvalidReference
 from unhub.image.found import Declared, DeclaredKind, Found
+from unhub.image.reference import Reference
+from unhub.image.reference import written_name_length
 from unhub.migrate.look import Lines
 
 
@@ -73,6 +76,28 @@ class Declarations:
                 )
         return None
 
+    def built(self, found: Found, path: str) -> str | None:
+        """Who builds the image that ``found`` names, so that nothing is pulled; ``None`` for a pull.
+
+        Manifests and values are what such a tool deploys; a Dockerfile's ``FROM`` it leaves alone.
+        """
+        if found.context_name is not None:
+            return None
+        name = found.reference.familiar()
+        hit = self._reaching(DeclaredKind.BUILT, name[: written_name_length(name)], path)
+        return f"built by {hit.path}:{hit.line} ({hit.declared.where}), which puts its own tag here" if hit else None
+
+    def built(self, found: Found, path: str) -> str | None:
+        """Where the tree builds the image of that name, which is then not pulled, or ``None`` (rule #53)."""
+        reference = found.reference.canonical
+        if reference.digest is not None:
+            return None
+        for key in (f"{reference.name}:{reference.tag or 'latest'}", f"{reference.name}:*"):
+            hit = self._reaching(DeclaredKind.OUTPUT, key, path)
+            if hit:
+                return f"{hit.path}:{hit.line} gives this name to an image that is built here ({hit.declared.where})"
+        return None
+
     def _reaching(self, kind: DeclaredKind, key: str, path: str) -> Declaration | None:
         return next((hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path)), None)
 
@@ -80,4 +105,15 @@ class Declarations:
 def _key(declared: Declared) -> str:
     if declared.kind is DeclaredKind.CONTEXT:
         return declared.key.removesuffix(":latest")
+    if declared.kind is DeclaredKind.OUTPUT:
+        return _output_key(declared.key)
     return declared.key
+
+
+def _output_key(key: str) -> str:
+    name = key.removesuffix(":*")
+    try:
+        reference = Reference.parse(name).canonical
+    except InvalidReference:
+        return key
+    return f"{reference.name}:*" if name != key else f"{reference.name}:{reference.tag or 'latest'}"

@@ -129,9 +129,10 @@ def _hold_back(item: Item, reason: str, class_: Class = Class.CONFLICT) -> None:
 
 def _hold_back_conflicts(plan: Plan, declarations: Declarations) -> None:
     for item, found in _movable(plan):
-        reason = declarations.conflict(found, item.path)
+        built = declarations.built(found, item.path)
+        reason = built or declarations.conflict(found, item.path)
         if reason:
-            _hold_back(item, reason)
+            _hold_back(item, reason, Class.BUILD_OUTPUT if built else Class.CONFLICT)
 
 
 def _hold_back_foreign(plan: Plan, may_edit: Callable[[str], bool]) -> None:
