@@ -18,7 +18,7 @@ def not_available() -> dict[str, str]:
     """The tools of ``scripts/not-available`` with the reason for each."""
     lines = (ROOT / "scripts" / "not-available").read_text("utf-8").splitlines()
     rows = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
-    return {name: reason for name, reason in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def tool(name: str) -> str:
