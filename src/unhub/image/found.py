@@ -153,8 +153,7 @@ class DeclaredKind(StrEnum):
     HOST = "host"
     """A host name that is used somewhere in the file."""
     OUTPUT = "output"
-    """A name that a build gives to its image, so that nobody pulls it from Docker Hub. The key is a
-    reference (no tag means ``latest``); one that ends with ``:*`` is the name with any tag."""
+    """A name and tag that a build gives to its image, so that nobody pulls it; no tag means ``latest``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Declared, DeclaredKind, Found
 from unhub.image.reference import Reference
-from unhub.image.reference import written_name_length
 from unhub.migrate.look import Lines
 
 
@@ -79,24 +78,18 @@ class Declarations:
     def built(self, found: Found, path: str) -> str | None:
         """Who builds the image that ``found`` names, so that nothing is pulled; ``None`` for a pull.
 
-        Manifests and values are what such a tool deploys; a Dockerfile's ``FROM`` it leaves alone.
+        Skaffold puts its artifacts in the place of their names in manifests and values, and
+        leaves a Dockerfile's ``FROM`` alone. A build that tags its image serves that one tag,
+        wherever it is used (rule #53).
         """
-        if found.context_name is not None:
+        if found.reference.digest is not None:
             return None
-        name = found.reference.familiar()
-        hit = self._reaching(DeclaredKind.BUILT, name[: written_name_length(name)], path)
-        return f"built by {hit.path}:{hit.line} ({hit.declared.where}), which puts its own tag here" if hit else None
-
-    def built(self, found: Found, path: str) -> str | None:
-        """Where the tree builds the image of that name, which is then not pulled, or ``None`` (rule #53)."""
-        reference = found.reference.canonical
-        if reference.digest is not None:
-            return None
-        for key in (f"{reference.name}:{reference.tag or 'latest'}", f"{reference.name}:*"):
-            hit = self._reaching(DeclaredKind.OUTPUT, key, path)
-            if hit:
-                return f"{hit.path}:{hit.line} gives this name to an image that is built here ({hit.declared.where})"
-        return None
+        name = found.reference.familiar_name
+        hit = self._reaching(DeclaredKind.BUILT, name, path) if found.context_name is None else None
+        if hit:
+            return f"built by {hit.path}:{hit.line} ({hit.declared.where}), which puts its own tag here"
+        hit = self._reaching(DeclaredKind.OUTPUT, _tagged(found.reference), path)
+        return f"{hit.path}:{hit.line} gives this name to an image that is built here ({hit.declared.where})" if hit else None
 
     def _reaching(self, kind: DeclaredKind, key: str, path: str) -> Declaration | None:
         return next((hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path)), None)
@@ -106,14 +99,12 @@ def _key(declared: Declared) -> str:
     if declared.kind is DeclaredKind.CONTEXT:
         return declared.key.removesuffix(":latest")
     if declared.kind is DeclaredKind.OUTPUT:
-        return _output_key(declared.key)
+        try:
+            return _tagged(Reference.parse(declared.key))
+        except InvalidReference:
+            return declared.key
     return declared.key
 
 
-def _output_key(key: str) -> str:
-    name = key.removesuffix(":*")
-    try:
-        reference = Reference.parse(name).canonical
-    except InvalidReference:
-        return key
-    return f"{reference.name}:*" if name != key else f"{reference.name}:{reference.tag or 'latest'}"
+def _tagged(reference: Reference) -> str:
+    return f"{reference.canonical.name}:{reference.tag or 'latest'}"
