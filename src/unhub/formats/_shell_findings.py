@@ -1,0 +1,192 @@
+"""From the arguments of container commands to findings: what is pulled, what is made here, what must move together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from unhub.formats import _build
+from unhub.formats._commands import Role
+from unhub.formats._shell_arguments import split
+from unhub.formats._shell_uses import Use
+from unhub.formats._shell_values import Bit, Field, Value, is_known, text_of
+from unhub.formats._shell_variables import Variables
+from unhub.formats._text import decode
+from unhub.image.errors import InvalidReference
+from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, PulledBy, Skipped, Span
+from unhub.image.reference import Reference, written_name_length
+
+_PULLS = (Role.PULL, Role.CACHE)
+_LOCALS = (Role.LOCAL, Role.PERHAPS)
+
+
+def key_of(data: bytes, value: Value) -> str:
+    """The same text for every spelling of an image, unknown variables by their names."""
+    text = "".join(bit.part.text if bit.part.known else _name(data, bit.use) for bit in value)
+    if is_known(value):
+        try:
+            reference = Reference.parse(text)
+        except InvalidReference:
+            return text
+        return str(reference) if reference.tag or reference.digest else f"{reference}:latest"
+    return text
+
+
+def _name(data: bytes, span: Span) -> str:
+    return "$" + decode(data[span.start : span.end]).strip("${}()\"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """Images that a script makes or pushes."""
+
+    keys: frozenset[str]
+    names: frozenset[str]
+
+    def hold(self, key: str) -> bool:
+        """Whether an image is made here: under this name, or under it with a tag that is not known."""
+        if key in self.keys:
+            return True
+        name = key[: written_name_length(key)]
+        return "$" in key[len(name) :] and name in self.names
+
+
+class Judge:
+    """Turns the uses of one script into findings."""
+
+    def __init__(self, data: bytes, folder: str, variables: Variables) -> None:
+        self._data = data
+        self._folder = folder
+        self._variables = variables
+        self._outputs = _Outputs(frozenset(), frozenset())
+        self._pulled: frozenset[str] = frozenset()
+        self._local: frozenset[str] = frozenset()
+
+    def findings(self, uses: Iterable[Use]) -> Iterator[Finding]:
+        """The findings of all uses of a script."""
+        pieces = [piece for use in uses for piece in split(use)]
+        made = [use for use in pieces if use.role is Role.OUTPUT]
+        keys = {key for use in made for key in self._keys(use)}
+        open_ended = {key[: written_name_length(key)] for key in keys if "$" in key[written_name_length(key) :]}
+        self._outputs = _Outputs(frozenset(keys), frozenset({key[: written_name_length(key)] for key in keys} if open_ended else open_ended))
+        self._pulled = frozenset(key for use in pieces if use.role in _PULLS for key in self._keys(use))
+        self._local = frozenset(key for use in pieces if use.role in _LOCALS for key in self._keys(use)) & self._pulled
+        for use in pieces:
+            yield from self._use(use)
+
+    def _keys(self, use: Use) -> list[str]:
+        return [key_of(self._data, value) for value in use.field.values if text_of(value)]
+
+    def _use(self, use: Use) -> Iterator[Finding]:
+        match use.role:
+            case Role.CONTEXT:
+                yield self._context(use)
+            case Role.OUTPUT:
+                yield from self._output(use)
+            case Role.CHART_VALUE:
+                reason = "sets a value of a chart, whose registry may be set elsewhere; change both by hand"
+                yield self._skip(use, Class.VARIABLE, reason)
+            case Role.BUILD_ARGUMENT:
+                reason = "gives the build a registry to put before names; set it to the new registry by hand"
+                yield self._skip(use, Class.VARIABLE, reason)
+            case Role.PULL | Role.CACHE | Role.LOCAL | Role.PERHAPS:
+                yield from self._image(use)
+            case _:
+                pass
+
+    def _where(self, use: Use) -> str:
+        return f"{use.command.where}: {use.where}" if use.command.where else use.where
+
+    def _skip(self, use: Use, class_: Class, reason: str, span: Span | None = None) -> Skipped:
+        span = span or use.field.span
+        pulled_by = self._pulled_by(use) if use.role in _PULLS else None
+        return Skipped(span, decode(self._data[span.start : span.end]), self._where(use), class_, reason, pulled_by)
+
+    def _pulled_by(self, use: Use) -> PulledBy:
+        return PulledBy.PLATFORM if use.usage.by_platform else PulledBy.BUILD
+
+    def _context(self, use: Use) -> Declared:
+        key = use.field.head
+        folders = (self._folder, self._folder.rpartition("/")[0])
+        return Declared(DeclaredKind.CONTEXT, key, use.field.span, f"{self._where(use)} {key}", tuple(dict.fromkeys(folders)))
+
+    def _output(self, use: Use) -> Iterator[Finding]:
+        if use.field.head or any(bit.variable for bit in use.field.values[0]) or _is_variable(use.field):
+            yield self._skip(use, Class.BUILD_OUTPUT, "a name that this command gives an image or pushes it to")
+
+    def _image(self, use: Use) -> Iterator[Finding]:
+        values = [value for value in use.field.values if text_of(value) or not is_known(value)]
+        if use.role is Role.PERHAPS and not any(key in self._pulled for key in self._keys(use)):
+            return
+        if not values:
+            yield self._skip(use, Class.INVALID, "the reference is empty")
+        elif len(values) == 1:
+            yield from self._value(use, values[0], use.field.span)
+        else:
+            yield from self._several(use, values)
+
+    def _several(self, use: Use, values: list[Value]) -> Iterator[Finding]:
+        count = 0
+        for value in values:
+            place = self._place(use, value)
+            if place is None:
+                continue
+            count += 1
+            names = dict.fromkeys(bit.variable for bit in value if bit.variable)
+            where = f"{use.where} ({', '.join(names)})" if names else use.where
+            yield from self._value(replace(use, where=where), value, place)
+        some = "one of" if count == len(values) else "one of values that are not all known here, or one of"
+        yield self._skip(use, Class.VARIABLE, f"stands for {some} the {count} found where they are written" if count else "is not known here")
+
+    def _place(self, use: Use, value: Value) -> Span | None:
+        """Where one of several values is written."""
+        here = use.field.word.span
+        spans = [bit.part.span for bit in value if bit.part.text and not _within(bit.part.span, here)]
+        if not spans:
+            spans = [bit.part.span for bit in value if bit.part.text]
+        return Span(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
+
+    def _value(self, use: Use, value: Value, span: Span) -> Iterator[Finding]:
+        key = key_of(self._data, value)
+        if use.role in _LOCALS and not use.field.head and not is_known(value) and not _is_variable(use.field):
+            return
+        if self._outputs.hold(key):
+            yield self._skip(use, Class.BUILD_OUTPUT, "is built, tagged or pushed in this file", span)
+        elif use.role in _LOCALS and key not in self._pulled:
+            reason = "names an image that is on the machine already; nothing in this file pulls it"
+            yield self._skip(use, Class.BUILD_OUTPUT, reason, span)
+        elif reason := self._variables.misused(_name_bits(value)):
+            yield self._skip(use, Class.CONFLICT, reason, span)
+        else:
+            yield self._built(use, value, span, key)
+
+    def _built(self, use: Use, value: Value, span: Span, key: str) -> Found | Skipped:
+        parts = [bit.part for bit in value]
+        found = _build.build(
+            self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names
+        )
+        if isinstance(found, Found) and key in self._local:
+            return found
+        return found
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _is_variable(field: Field) -> bool:
+    from unhub.formats._shell_tree import Expansion
+
+    return any(isinstance(piece, Expansion) and piece.name for piece in field.word.pieces)
+
+
+def _name_bits(value: Value) -> tuple[Bit, ...]:
+    """The bits that spell the name, not the tag."""
+    length = written_name_length(text_of(value))
+    out: list[Bit] = []
+    at = 0
+    for bit in value:
+        if at < length or not at:
+            out.append(bit)
+        at += len(bit.part.text)
+    return tuple(out)

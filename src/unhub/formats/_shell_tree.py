@@ -1,0 +1,222 @@
+"""What a shell script is made of, as far as finding the images in its commands needs it.
+
+Names follow the Shell Command Language of POSIX.1-2024 (chapter 2) and the bash manual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from unhub.formats._text import Mapped, decode
+from unhub.image.found import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters that stand for themselves. ``literal`` is false where the file spells them with an escape.
+
+    ``use`` is the place they take in the command, where that is not the place they are
+    written (a make variable's value): ``span`` is the latter.
+    """
+
+    text: str
+    span: Span
+    literal: bool = True
+    quoted: bool = False
+    use: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """``$NAME``, ``${NAME:-word}``, ``$(command)`` or a foreign template such as ``${{ … }}``.
+
+    ``name`` is empty where the value cannot be followed. ``operator`` is what stands behind
+    the name inside the braces, ``argument`` the word behind that.
+    """
+
+    span: Span
+    name: str = ""
+    operator: str = ""
+    argument: Word | None = None
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command, quotes included in ``span`` but not in the pieces."""
+
+    span: Span
+    pieces: tuple[Text | Expansion, ...] = ()
+
+    @property
+    def text(self) -> str | None:
+        """The word's text, ``None`` where an expansion is part of it."""
+        if any(isinstance(piece, Expansion) for piece in self.pieces):
+            return None
+        return "".join(piece.text for piece in self.pieces if isinstance(piece, Text))
+
+    @property
+    def inner(self) -> Span:
+        """The span without quotes around the whole word."""
+        if not self.pieces:
+            return self.span
+        first, last = self.pieces[0], self.pieces[-1]
+        return Span(_place(first).start, _place(last).end)
+
+    def expansions(self) -> Iterator[tuple[str, Expansion]]:
+        """Every expansion with the text that stands right before it, those inside ``${V:-word}`` included."""
+        before = ""
+        for piece in self.pieces:
+            if isinstance(piece, Text):
+                before += piece.text
+                continue
+            yield before, piece
+            if piece.argument is not None:
+                yield from piece.argument.expansions()
+            before += "$"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``name=value``, ``name+=value``, ``name=(items)`` or the list of ``for name in items``."""
+
+    name: str
+    span: Span
+    value: Word | None = None
+    items: tuple[Word, ...] | None = None
+    append: bool = False
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """The body of ``<<END``. ``quoted``: the shell leaves it as it is. ``text`` has the tabs of ``<<-`` taken off."""
+
+    text: Mapped
+    quoted: bool
+
+
+@dataclass(slots=True)
+class Command:
+    """A simple command: assignments in front, words, files it is redirected to, texts fed to it."""
+
+    span: Span
+    words: tuple[Word, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    outputs: tuple[Word, ...] = ()
+    heredocs: tuple[Heredoc, ...] = ()
+    strings: tuple[Word, ...] = ()
+    piped_from: Command | None = None
+    function: str = ""
+    where: str = ""
+
+
+@dataclass(slots=True)
+class Script:
+    """Everything that was read of one text: its commands (those of substitutions included) and what surrounds them.
+
+    ``tested`` holds words that are compared (``[[ … ]]``, ``case … in``).
+    """
+
+    commands: list[Command] = field(default_factory=list)
+    assignments: list[tuple[str, Assignment]] = field(default_factory=list)
+    tested: list[Word] = field(default_factory=list)
+    comments: list[Span] = field(default_factory=list)
+
+    def add(self, other: Script) -> None:
+        """Take in what another text of the same shell holds."""
+        self.commands += other.commands
+        self.assignments += other.assignments
+        self.tested += other.tested
+        self.comments += other.comments
+
+
+def _place(piece: Text | Expansion) -> Span:
+    return (piece.use or piece.span) if isinstance(piece, Text) else piece.span
+
+
+class Lift:
+    """Moves what was read of an inner text to its places in the file.
+
+    ``values`` says where the bytes of the text are written, ``uses`` where they take
+    effect; both are the same unless a variable was put in as text, as make does.
+    """
+
+    def __init__(self, values: Mapped, uses: Mapped | None = None) -> None:
+        self._values = values
+        self._uses = uses or values
+        self._apart = uses is not None
+        self._commands: dict[int, Command] = {}
+
+    def script(self, script: Script, where: str = "") -> Script:
+        """The same script with every span in the file."""
+        return Script(
+            [self.command(command, where) for command in script.commands],
+            [(function, self._assignment(assignment)) for function, assignment in script.assignments],
+            [self.word(word) for word in script.tested],
+            [self._uses.outer(span) for span in script.comments],
+        )
+
+    def command(self, command: Command, where: str) -> Command:
+        """The same command with every span in the file, at a place named ``where``."""
+        known = self._commands.get(id(command))
+        if known is not None:
+            return known
+        lifted = Command(
+            self._uses.outer(command.span),
+            tuple(self.word(word) for word in command.words),
+            tuple(self._assignment(assignment) for assignment in command.assignments),
+            tuple(self.word(word) for word in command.outputs),
+            tuple(replace(heredoc, text=self._text(heredoc.text)) for heredoc in command.heredocs),
+            tuple(self.word(word) for word in command.strings),
+            None,
+            command.function,
+            command.where or where,
+        )
+        self._commands[id(command)] = lifted
+        if command.piped_from is not None:
+            lifted.piped_from = self.command(command.piped_from, where)
+        return lifted
+
+    def word(self, word: Word) -> Word:
+        """The same word with its span and pieces in the file."""
+        return Word(self._uses.outer(word.span), tuple(lifted for piece in word.pieces for lifted in self._piece(piece)))
+
+    def _piece(self, piece: Text | Expansion) -> Iterator[Text | Expansion]:
+        if isinstance(piece, Expansion):
+            argument = self.word(piece.argument) if piece.argument else None
+            yield replace(piece, span=self._uses.outer(piece.span), argument=argument)
+            return
+        if not piece.literal:
+            yield replace(piece, span=self._uses.outer(piece.span))
+            return
+        for inner, outer, literal in self._values.spans(piece.span):
+            text = decode(self._values.data[inner.start : inner.end])
+            use = self._uses.outer(inner) if self._apart else None
+            yield Text(text, outer, literal, piece.quoted, use)
+
+    def _assignment(self, assignment: Assignment) -> Assignment:
+        value = self.word(assignment.value) if assignment.value else None
+        items = None if assignment.items is None else tuple(self.word(item) for item in assignment.items)
+        return replace(assignment, span=self._uses.outer(assignment.span), value=value, items=items)
+
+    def _text(self, text: Mapped) -> Mapped:
+        return through(text, self._values)
+
+
+def through(inner: Mapped, outer: Mapped) -> Mapped:
+    """A text mapped into another mapped text, as a text mapped into that one's file."""
+    from unhub.formats._text import Piece
+
+    pieces: list[Piece] = []
+    for piece in inner.pieces:
+        if not piece.literal:
+            span = outer.outer(Span(piece.outer, piece.outer_end))
+            pieces.append(Piece(piece.inner, span.start, piece.length, literal=False, width=span.end - span.start))
+            continue
+        for run, place, literal in outer.spans(Span(piece.outer, piece.outer_end)):
+            start = piece.inner + run.start - piece.outer
+            width = 0 if literal else place.end - place.start
+            pieces.append(Piece(start, place.start, run.end - run.start, literal=literal, width=width))
+    return Mapped(inner.data, tuple(pieces))
