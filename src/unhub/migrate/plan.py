@@ -129,10 +129,11 @@ def _hold_back(item: Item, reason: str, class_: Class = Class.CONFLICT) -> None:
 
 def _hold_back_conflicts(plan: Plan, declarations: Declarations) -> None:
     for item, found in _movable(plan):
-        built = declarations.built(found, item.path)
-        reason = built or declarations.conflict(found, item.path)
-        if reason:
-            _hold_back(item, reason, Class.BUILD_OUTPUT if built else Class.CONFLICT)
+        built, conflict = declarations.built(found, item.path), declarations.conflict(found, item.path)
+        if built:
+            item.decision = Decision(Class.BUILD_OUTPUT, None, None, built)
+        elif conflict:
+            _hold_back(item, conflict)
 
 
 def _hold_back_foreign(plan: Plan, may_edit: Callable[[str], bool]) -> None:
