@@ -1,0 +1,278 @@
+"""The images of one document of a CI file: image positions with variables, and the commands of its scripts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from unhub.formats import _build
+from unhub.formats._embed import embedded
+from unhub.formats._format import Finder
+from unhub.formats._scripts import MASK, assigned, commands, mask
+from unhub.formats._text import Mapped, decode, encode
+from unhub.formats._variables import Value, Variable, spell, trimmed
+from unhub.formats._yaml import Document, Mapping, Node, Scalar
+from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml_images import Images, Position
+from unhub.image.found import Class, Finding, Found, Part, PulledBy, Skipped, Span, Wrap
+from unhub.image.source import Source
+
+Split = Callable[[bytes], Sequence[Variable]]
+"""The variables of a text, in order, with what is known of them at its place."""
+
+
+def plain(text: bytes) -> Sequence[Variable]:
+    """A text of a system without variables."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One outcome for a text: its parts or why it is left alone, at its own place or at a value's."""
+
+    parts: tuple[Part, ...] = ()
+    skip: tuple[Class, str] | None = None
+    value: Value | None = None
+
+
+class CiImages:
+    """Collects image positions and scripts of one document and turns them into findings.
+
+    A variable that the file itself gives a value is followed there: one value stands in for
+    the variable, and each of several (a matrix) is an image of its own. ``prefixes`` are
+    the ways in which the system writes a variable (``env.``, ``$``), to see its other uses.
+    """
+
+    def __init__(self, source: Source, document: Document, prefixes: Sequence[str] = ("$", "${")) -> None:
+        self.source = source
+        self.document = document
+        self.images = Images(source.data, document)
+        self._direct: list[Finding] = []
+        self._followed: dict[Span, Variable] = {}
+        self._partial: set[str] = set()
+        self._uses: list[Span] = []
+        self.variables: set[str] = set()
+        """The names of every variable that was met where an image stands."""
+        self._prefixes = "|".join(re.escape(prefix) for prefix in sorted(prefixes, key=len, reverse=True))
+
+    def image(
+        self,
+        node: Node | None,
+        where: str,
+        pulled_by: PulledBy,
+        split: Split = plain,
+        *,
+        scheme: str = "",
+        note: str | None = None,
+        host_name: str | None = None,
+        host_wrap: Wrap | None = None,
+        host_replaced: str | None = None,
+    ) -> None:
+        """Note an image position. A text that is empty names no image and is passed over (rule #61)."""
+        scalar = self.document.scalar(node)
+        if node is None or scalar is None or not scalar.mapped.data.strip():
+            return
+        inner = trimmed(scalar, scheme)
+        here = Position(
+            node, where, pulled_by, note,
+            host_name=host_name, host_wrap=host_wrap, host_replaced=host_replaced, strip_scheme=scheme,
+        )  # fmt: skip
+        variables = [v.placed(scalar.mapped) for v in split(scalar.mapped.data) if v.span.start >= inner.start]
+        for use in self._uses_of(scalar.mapped, inner, variables):
+            if use.value is not None:
+                self._at_value(use, use.value, here)
+            elif use.skip:
+                self.images.add(replace(here, skip=use.skip))
+            else:
+                self.images.add(replace(here, parts=_reader(use.parts)) if variables else here)
+
+    def text(self, text: Mapped, inner: Span, where: str, pulled_by: PulledBy, split: Split = plain, *, note: str | None = None) -> None:
+        """Note a reference that is a piece of a text (``image=…`` among options)."""
+        variables = [variable.placed(text, inner.start) for variable in split(text.data[inner.start : inner.end])]
+        span = text.outer(inner)
+        for use in self._uses_of(text, inner, variables):
+            if use.value is not None:
+                self._at_value(use, use.value, Position(List(span=span, items=[]), where, pulled_by, note))
+            elif use.skip:
+                self.skip(span, where, *use.skip, pulled_by)
+            else:
+                self._direct.append(_build.build(self.source.data, span, use.parts, where=where, pulled_by=pulled_by, note=note))
+
+    def skip(self, span: Span, where: str, class_: Class, reason: str, pulled_by: PulledBy | None = None) -> None:
+        """Note a text that is left alone, and why."""
+        self._direct.append(Skipped(span, decode(self.source.data[span.start : span.end]), where, class_, reason, pulled_by))
+
+    def add(self, finding: Finding) -> None:
+        """Note a finding made elsewhere."""
+        self._direct.append(finding)
+
+    def _at_value(self, use: _Use, value: Value, here: Position) -> None:
+        if value.node is None:
+            where = value.where or here.where
+            self._direct.append(
+                _build.build(self.source.data, value.span, use.parts, where=where, pulled_by=here.pulled_by, host_name=here.host_name)
+            )
+            return
+        position = Position(
+            value.node, value.where, here.pulled_by, here.note, host_name=here.host_name, host_replaced=here.host_replaced,
+            parts=_reader(use.parts), skip=use.skip, in_text=use.parts != value.parts,
+        )  # fmt: skip
+        self.images.add(position)
+
+    def _uses_of(self, text: Mapped, inner: Span, variables: Sequence[Variable]) -> Iterator[_Use]:
+        """What a text comes to: itself, and the values that are images because of it."""
+        if not variables:
+            yield _Use(_build.mapped(text, inner))
+            return
+        whole = len(variables) == 1 and variables[0].span == inner
+        for variable in variables:
+            self._follow(variable, text, partial=not whole)
+        first = variables[0]
+        proxied = first.proxied or (first.single.proxied if first.single else "")
+        if proxied and first.span.start == inner.start:
+            yield _Use(skip=(Class.ALREADY_MIRRORED, proxied))
+        elif whole and first.single is None:
+            yield _Use(skip=(Class.VARIABLE, _choice(first, self.source.data)))
+            for value in first.values:
+                if not value.names_nothing:
+                    yield _Use(value.parts, (Class.ALREADY_MIRRORED, value.proxied) if value.proxied else None, value)
+        else:
+            for spelling in spell(text, inner, variables):
+                yield _Use(spelling.parts, value=spelling.value)
+
+    def _follow(self, variable: Variable, text: Mapped, *, partial: bool) -> None:
+        self._uses.append(text.outer(variable.span))
+        self.variables.add(variable.name)
+        for value in variable.values:
+            self.images.store(self.document.resolve(value.node))
+            self._followed.setdefault(value.span, variable)
+        if partial and not variable.chooses:
+            self._partial.add(variable.name)
+
+    def script(self, text: Mapped, where: str, split: Split, expressions: re.Pattern[bytes] | None = None) -> None:
+        """Look at the commands of a shell script. ``expressions`` is how the system writes its own variables."""
+        shell = _shell()
+        own = assigned(text.data)
+        masked = mask(text, expressions) if expressions else text
+
+        def visible(line: bytes) -> Sequence[Variable]:
+            return [_hidden(variable) if variable.name.lstrip("$") in own else variable for variable in split(line)]
+
+        for finding in embedded(self.source, masked, shell, where):
+            self._command(finding, visible)
+
+    def foreign_script(self, text: Mapped, where: str, language: str) -> None:
+        """Report the docker commands of a script in a language that is not read here."""
+        for span in commands(text.data):
+            reason = f"a command in a {language} script, which is not read here; change it by hand"
+            self.skip(text.outer(span), where, Class.UNREADABLE, reason, PulledBy.BUILD)
+
+    def _command(self, finding: Finding, split: Split) -> None:
+        """A finding of the shell format, with the system's variables followed and its expressions unmasked."""
+        raw = self.source.data[finding.span.start : finding.span.end]
+        known = not isinstance(finding, Skipped) or finding.class_ is not Class.VARIABLE
+        if isinstance(finding, Found):
+            known = all(part.known for part in finding.parts)
+        if not known and not isinstance(finding, Found | Skipped):
+            return
+        quotes = 1 if len(raw) > 1 and raw[:1] in b"\"'" and raw[:1] == raw[-1:] else 0
+        inner = Span(finding.span.start + quotes, finding.span.end - quotes)
+        if not known and any(v.values or v.proxied for v in split(self.source.data[inner.start : inner.end])):
+            self.text(Mapped.plain(self.source.data, 0, len(self.source.data)), inner, finding.where, PulledBy.BUILD, split)
+            return
+        if isinstance(finding, Found | Skipped):
+            finding = self._unmasked(finding, raw, split)
+        self._direct.append(finding)
+
+    def _unmasked(self, finding: Found | Skipped, raw: bytes, split: Split) -> Found | Skipped:
+        text = decode(raw) if MASK.search(finding.text) else finding.text
+        names = [variable.name for variable in split(raw)] or [text]
+        if isinstance(finding, Skipped):
+            reason = MASK.sub(lambda _: names[0], finding.reason)
+            return replace(finding, text=text, reason=reason)
+        note = finding.note and MASK.sub(lambda _: names[0], finding.note)
+        return replace(finding, text=text, note=note)
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that was noted, judged together."""
+        for finding in [*self.images.findings(), *self._direct]:
+            yield self._held_back(finding) if isinstance(finding, Found) else finding
+
+    def _held_back(self, finding: Found) -> Found | Skipped:
+        """A reference whose variable is also used where no image stands is left alone if that could break."""
+        for span, variable in self._followed.items():
+            if not any(span.start <= part.span.start and part.span.end <= span.end for part in finding.parts):
+                continue
+            line = self._compared(variable) or (None if variable.chooses else self._used_elsewhere(variable.name))
+            if line:
+                reason = f"the value of {variable.name} is also used at line {line}, where a new one would break something"
+                return Skipped(finding.span, finding.text, finding.where, Class.CONFLICT, reason, finding.pulled_by)
+        return finding
+
+    def _compared(self, variable: Variable) -> int | None:
+        """The line where a condition compares the variable with a text."""
+        name = re.escape(variable.name)
+        nothing = r"""(?!\s*(?:null\b|''|""))"""
+        pattern = rf"{name}(?![\w-])\s*(?:[=!]=|=~){nothing}|[\"'\w]\s*[=!]=\s*{name}(?![\w-])|startsWith\(\s*{name}(?![\w-])"
+        return self._line_of(re.compile(encode(pattern)), variable.reach, lambda _: True)
+
+    def _used_elsewhere(self, name: str) -> int | None:
+        """The line of a use of a variable that a new value would break, if there is one.
+
+        A value that is a whole reference may well be printed; it must only not name what
+        is built. A value that is a piece of one (a registry) may be the place to log in to
+        or to push to.
+        """
+        outputs = [found.span for found in self._direct if isinstance(found, Skipped) and found.class_ is Class.BUILD_OUTPUT]
+        word = re.escape(name.lstrip("$").rpartition(".")[2])
+        pattern = re.compile(encode(rf"(?:{self._prefixes}){word}(?![\w-])"))
+        if name in self._partial:
+            return self._line_of(pattern, None, lambda at: not any(span.start <= at < span.end for span in self._uses))
+        return self._line_of(pattern, None, lambda at: any(span.start <= at < span.end for span in outputs))
+
+    def _line_of(self, pattern: re.Pattern[bytes], reach: Span | None, breaks: Callable[[int], bool]) -> int | None:
+        """The line of the first match in a text of the document (within ``reach``) that ``breaks``."""
+        for scalar in scalars(self.document.root):
+            if reach and not reach.start <= scalar.span.start < reach.end:
+                continue
+            for match in pattern.finditer(self.source.data, scalar.span.start, scalar.span.end):
+                if breaks(match.start()):
+                    return self.source.data.count(b"\n", 0, match.start()) + 1
+        return None
+
+
+def scalars(root: Node) -> Iterator[Scalar]:
+    """Every text of a document that is no key; what aliases stand for is seen at its anchor."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Scalar):
+            yield node
+        elif isinstance(node, List):
+            pending.extend(reversed(node.items))
+        elif isinstance(node, Mapping):
+            pending.extend(pair.value for pair in reversed(node.pairs))
+
+
+def _reader(parts: tuple[Part, ...]) -> Callable[[Scalar, Span], Sequence[Part]]:
+    return lambda _scalar, _inner: parts
+
+
+def _choice(variable: Variable, data: bytes) -> str:
+    if not variable.values:
+        return variable.unknown
+    places = ", ".join(sorted({str(data.count(b"\n", 0, value.span.start) + 1) for value in variable.values}, key=int))
+    reason = f"takes its value from {variable.name}, line{'s' if ',' in places else ''} {places}"
+    return f"{reason}; {variable.unknown}" if variable.unknown else reason
+
+
+def _hidden(variable: Variable) -> Variable:
+    return replace(variable, values=(), unknown=f"the value of {variable.name} is set in the script")
+
+
+def _shell() -> Finder:
+    from unhub.formats._format import by_name
+
+    entry = by_name("shell")
+    return entry.find if entry else (lambda source: iter(()))

@@ -1,0 +1,90 @@
+"""Scripts inside CI files: joined as the system joins them, masked so that a shell parser can read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from unhub.formats._text import Mapped, Piece
+from unhub.formats._variables import Variable
+from unhub.formats._yaml import Document, Node, Scalar
+from unhub.formats._yaml import Sequence as List
+from unhub.image.found import Span
+
+MASK = re.compile(r"\$\{_+\}")
+"""What an expression of the CI system looks like after :func:`mask`."""
+
+_SHELL_VARIABLE = re.compile(rb"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+_ASSIGNED = re.compile(
+    rb"(?:^|[\s;&|(])(?:(?:export|local|readonly|declare|for)\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)(?:=|\s+in\s)"
+    rb"|\bread\s+(?:-\w+\s+)*([A-Za-z_]\w*)"
+)
+_COMMAND = re.compile(
+    rb"^[^#\r\n]*?\b((?:docker|podman|nerdctl)(?:\.exe)?[ \t,\"']+"
+    rb"(?:image[ \t]+|container[ \t]+|buildx[ \t]+)?(?:run|pull|create|build)\b[^\r\n]*)",
+    re.MULTILINE,
+)
+_LINES_DEPTH = 10
+
+
+def _nowhere(_node: List) -> Node | None:
+    return None
+
+
+def mask(text: Mapped, pattern: re.Pattern[bytes]) -> Mapped:
+    """The same text with every expression of the CI system as a shell variable of the same length.
+
+    What the system puts there is no shell syntax, so a shell parser must not see it.
+    """
+    data = pattern.sub(lambda match: b"${" + b"_" * (len(match[0]) - 3) + b"}", text.data)
+    return Mapped(data, text.pieces)
+
+
+def assigned(script: bytes) -> frozenset[str]:
+    """Names that a script gives a value to itself, so that the system's value may not be the one used."""
+    return frozenset((match[1] or match[2]).decode("ascii") for match in _ASSIGNED.finditer(script))
+
+
+def shell_variables(text: bytes, known: Callable[[str], Variable | None]) -> Iterator[Variable]:
+    """Every ``$NAME`` and ``${NAME}`` of a text; ``known`` says what one stands for."""
+    for match in _SHELL_VARIABLE.finditer(text):
+        name = (match[1] or match[2]).decode("ascii")
+        span = Span(match.start(), match.end())
+        variable = known(name)
+        yield replace(variable, span=span) if variable else Variable(span, f"${name}", unknown=f"the value of ${name} is not known here")
+
+
+def lines(document: Document, node: Node | None, follow: Callable[[List], Node | None] = _nowhere, depth: int = 0) -> Iterator[Scalar]:
+    """The lines of a script: a text, a list of texts, or lists in lists.
+
+    ``follow`` finds what a list with a tag of the system's own (``!reference``) stands for.
+    """
+    node = document.resolve(node)
+    if isinstance(node, List) and node.tag is not None:
+        node = document.resolve(follow(node))
+    if isinstance(node, Scalar):
+        yield node
+    elif isinstance(node, List) and node.tag is None and depth < _LINES_DEPTH:
+        for item in node.items:
+            yield from lines(document, item, follow, depth + 1)
+
+
+def joined(texts: Sequence[Mapped]) -> Mapped:
+    """Texts put under each other, as a system does with the lines of one script."""
+    data = bytearray()
+    pieces: list[Piece] = []
+    for text in texts:
+        pieces += [replace(piece, inner=piece.inner + len(data)) for piece in text.pieces]
+        data += text.data
+        if not data.endswith(b"\n"):
+            end = pieces[-1].outer_end if pieces else 0
+            pieces.append(Piece(len(data), end, 1, literal=False, width=0))
+            data += b"\n"
+    return Mapped(bytes(data), tuple(pieces))
+
+
+def commands(script: bytes) -> Iterator[Span]:
+    """The docker commands of a script in a language that is not read here, each to the end of its line."""
+    for match in _COMMAND.finditer(script):
+        yield Span(match.start(1), match.start(1) + len(match[1].rstrip(b" \t'\")]")))
