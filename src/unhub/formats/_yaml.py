@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from unhub.formats._yaml_json import read_json
 from unhub.formats._yaml_nodes import DEPTH_MAX, Alias, Document, Empty, Mapping, Node, Pair, Scalar, Sequence
@@ -41,10 +42,26 @@ def parse(data: bytes, *, shown: bytes | None = None) -> list[Document]:
 
     ``shown`` are the bytes that scalars take their text from, where ``data`` is a masked
     copy of the same length. Raises :class:`UnreadableError` with line and column where
-    this is not YAML, or where it nests too deep.
+    this is not YAML, or where it nests too deep. The nodes are shared with later callers:
+    nobody may change them.
     """
+    outcome = _parsed(data, data if shown is None else shown)
+    if isinstance(outcome, UnreadableError):
+        raise UnreadableError(outcome.message, hint=outcome.hint)
+    return outcome
+
+
+@lru_cache(maxsize=1)
+def _parsed(data: bytes, shown: bytes) -> list[Document] | UnreadableError:
+    """The documents or why there are none, kept for the next format that asks about the same file."""
+    try:
+        return _parse(data, shown)
+    except UnreadableError as error:
+        return error
+
+
+def _parse(data: bytes, shown: bytes) -> list[Document]:
     clean = plain_utf8(data).replace(b"\0", b"x")
-    shown = data if shown is None else shown
     if clean.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
         documents = read_json(clean, shown)
         if documents is not None:
