@@ -14,11 +14,12 @@ from unhub.migrate.pragmas import Pragmas
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that could not be read or understood."""
+    """A file that was not looked at; ``unreadable`` where it should have been, and could not."""
 
     path: str
     reason: str
     format: str | None = None
+    unreadable: bool = True
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unhub.formats._format import by_name
+from unhub.image.errors import UsageError
 from unhub.image.source import FormatSettings, Source
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
@@ -22,8 +23,9 @@ from unhub.migrate.walk import Walk, walk
 class RunOptions:
     """What to look at.
 
-    ``max_file_size`` is in bytes; ``only`` names formats, empty means all; ``files`` takes
-    the place of a walk; ``cores`` is how many processors may be used.
+    ``max_file_size`` is in bytes; ``only`` names formats, empty means all; ``changed`` are the
+    only files whose references count (``None`` means all); ``cores`` is how many processors
+    may be used. What a file declares counts in any case, since it says what others mean.
     """
 
     base: Path
@@ -33,7 +35,7 @@ class RunOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     max_file_size: int = 10_000_000
-    files: tuple[str, ...] | None = None
+    changed: frozenset[str] | None = None
     cores: int = 1
 
 
@@ -93,9 +95,14 @@ def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSet
     except OSError as error:
         return SkippedFile(path, f"cannot be read: {error.strerror or error}")
     result = look(Source(path, data, settings, tree.read))
-    if isinstance(result, LookedAt) and options.only and result.format not in options.only:
-        return None
-    return result
+    if isinstance(result, LookedAt) and not _counts(result, options):
+        result.references.clear()
+    return result if not isinstance(result, SkippedFile) or _counts(result, options) else None
+
+
+def _counts(result: LookedAt | SkippedFile, options: RunOptions) -> bool:
+    wanted = not options.only or result.format in options.only
+    return wanted and (options.changed is None or result.path in options.changed)
 
 
 def plan_run(
@@ -105,12 +112,8 @@ def plan_run(
     progress: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """Walk, look, plan and check. Raises :class:`SelfCheckFailed` where an edit would not hold."""
-    unknown = sorted(name for name in options.only if by_name(name) is None)
-    if unknown:
-        from unhub.image.errors import UsageError
-
-        raise UsageError(f"there is no format {unknown[0]!r}", hint="`unhub formats` lists them")
-    walked = _walked(options)
+    _check_formats(options.only)
+    walked = walk(options.paths, options.base, use_gitignore=options.use_gitignore)
     tree = Tree(options.base)
     looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
     plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked)
@@ -119,7 +122,19 @@ def plan_run(
     return plan
 
 
-def _walked(options: RunOptions) -> Walk:
-    if options.files is not None:
-        return Walk(files=sorted(options.files))
-    return walk(options.paths, options.base, use_gitignore=options.use_gitignore)
+def plan_text(path: str, data: bytes, options: RunOptions, settings: FormatSettings, mapper: Mapper) -> Plan:
+    """Plan for bytes that are no file, as if they stood at ``path``; neighbours are read and never edited."""
+    _check_formats(options.only)
+    tree = Tree(options.base)
+    result = look(Source(path, data, settings, tree.read))
+    if result is None:
+        result = SkippedFile(path, "no format wants a file of this name and content")
+    plan = make_plan([result], mapper, read=tree.read, may_edit=lambda _: False)
+    check(plan, mapper, settings, tree.read)
+    return plan
+
+
+def _check_formats(names: frozenset[str]) -> None:
+    for name in sorted(names):
+        if by_name(name) is None:
+            raise UsageError(f"there is no format {name!r}", hint="`unhub formats` lists them")

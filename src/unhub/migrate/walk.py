@@ -84,7 +84,7 @@ def _note_file(entry: os.DirEntry[str], path: str, result: Walk) -> None:
     elif not entry.is_symlink():
         result.skipped.append(SkippedFile(path, "is not a regular file"))
     elif os.path.isfile(entry.path):
-        result.skipped.append(SkippedFile(path, "is a symbolic link; its target is looked at where it lies"))
+        result.skipped.append(SkippedFile(path, "is a symbolic link; its target is looked at where it lies", unreadable=False))
 
 
 def _entries(folder: _Folder, result: Walk) -> list[os.DirEntry[str]]:
