@@ -84,9 +84,12 @@ def _field_changes(registry: Sequence[Part], repository: Sequence[Part], target:
 def _text_changes(parts: Sequence[Part], new_name: str) -> list[tuple[Part, bytes]]:
     """Which bytes of which parts change so that the name they spell becomes ``new_name``."""
     text = "".join(part.text for part in parts)
-    old_name = text[: written_name_length(text)] if parts and parts[0].role is Role.TEXT else text
+    in_registry_field = bool(parts) and parts[0].role is Role.REGISTRY
+    old_name = text if in_registry_field else text[: written_name_length(text)]
     if old_name == new_name:
         return []
+    if len(parts) == 1 and _is_implied(parts[0]):
+        return [(parts[0], parts[0].before + _encode(new_name) + parts[0].after)]
     kept = _common_tail(old_name, new_name)
     head_length, head = len(old_name) - kept, new_name[: len(new_name) - kept]
     changes: list[tuple[Part, bytes]] = []
@@ -101,6 +104,11 @@ def _text_changes(parts: Sequence[Part], new_name: str) -> list[tuple[Part, byte
             changes.append(_piece(part, cut, head if first else ""))
         start = end
     return changes
+
+
+def _is_implied(part: Part) -> bool:
+    """Whether no byte spells the part's text: the field is missing and means that text without being there."""
+    return bool(part.text) and part.span.start == part.span.end
 
 
 def _common_tail(old: str, new: str) -> int:

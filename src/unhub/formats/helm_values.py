@@ -1,0 +1,100 @@
+"""Helm values: ``values.yaml`` and its kin, in all the shapes in which charts spell an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from unhub.formats._embed import embedded
+from unhub.formats._format import Format
+from unhub.formats._helm_chart import Chart, read_values
+from unhub.formats._helm_images import ValuesImages
+from unhub.formats._helm_walk import ImageAt, ManifestAt, PrefixAt, TextAt, walk
+from unhub.formats._template import Masked
+from unhub.formats._yaml import Document
+from unhub.formats._yaml_mentions import Mention, skip_mentions
+from unhub.formats.helm_template import find_in_text
+from unhub.image.found import Finding
+from unhub.image.source import Source
+
+_SUFFIXES = re.compile(r"(?:\.(?:ya?ml|json))?(?:\.(?:gotmpl|tpl|tftpl|tmpl))?$")
+_NAMED = re.compile(r"(?:^|.*[-_.])(?:values|vals?|helmfile)(?:[-_.].*|[0-9]*)$")
+_OTHERS = re.compile(
+    r"\..*|(?:docker-)?compose.*|skaffold.*|kustomization|chart|requirements|helmfile\.lock|devspace|action|buildspec.*|.*schema"
+    r"|cloudbuild.*|azure-pipelines.*|bitbucket-pipelines.*|codefresh.*|ct|catalog-info|mkdocs|openapi.*|swagger.*"
+)
+_OBJECT = (re.compile(rb"^[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE), re.compile(rb"^[\"']?kind[\"']?[ \t]*:", re.MULTILINE))
+
+
+def _recognise(source: Source) -> bool:
+    """Values by name or folder; else any YAML that lies in a chart's folder and is no manifest."""
+    stem = _SUFFIXES.sub("", source.name.lower())
+    if stem.endswith("schema") or "templates" in source.folder.split("/") or all(pattern.search(source.data) for pattern in _OBJECT):
+        return False
+    if _NAMED.fullmatch(stem):
+        return True
+    if _OTHERS.fullmatch(stem):
+        return False
+    folder = source.folder.rpartition("/")[2].lower()
+    if _NAMED.fullmatch(folder):
+        return True
+    above = ["Chart.yaml", "../Chart.yaml"] if folder == "ci" else ["Chart.yaml"]
+    return any(source.read(source.beside(name)) is not None for name in above)
+
+
+FORMAT = Format(
+    name="helm_values",
+    title="Helm values",
+    tier="A",
+    files=("*.yaml", "*.yml", "*.gotmpl", "*values*.json", "*values*.tpl", "*values*.tftpl", "*values*.tmpl"),
+    positions=(
+        "image",
+        "image.registry, .repository, .tag, .digest",
+        "nodeImage, imageRepository and imageTag, images",
+        "manifests in block scalars",
+        "helmfile values and set",
+    ),
+    gaps=("a registry written out in a chart's templates before a repository from its values",),
+    order=30,
+    needles=(b"image", b"repository"),
+    recognise=_recognise,
+)
+
+
+def find(source: Source) -> Iterator[Finding]:
+    """Every image of a file of values; images split over fields are one finding each (rule #50)."""
+    masked, documents = read_values(source.data)
+    chart = Chart(source)
+    for document in documents:
+        yield from find_in_document(source, masked, document, chart)
+
+
+def find_in_document(source: Source, masked: Masked, document: Document, chart: Chart, where: str = "") -> Iterator[Finding]:
+    """Every image of one document of values; ``where`` names the place of values inside another file."""
+    images = ValuesImages(source, masked, document, chart, where)
+    findings: list[Finding] = []
+    for at in walk(document):
+        match at:
+            case ImageAt():
+                images.image(at)
+            case TextAt():
+                images.text(at)
+            case PrefixAt():
+                images.prefixes.append(at)
+            case ManifestAt():
+                text = replace(at.scalar, data=masked.original).mapped
+                findings += embedded(source, text, find_in_text, images.place(at.place.where))
+    findings += images.findings()
+    taken = [finding.span for finding in findings]
+    findings += skip_mentions(masked.original, document.root, taken, _explain)
+    yield from sorted(findings, key=lambda finding: finding.span)
+
+
+def _explain(mention: Mention) -> tuple[str, str] | None:
+    """Why a text that looks like an image is left alone (rule #67)."""
+    if "<<" in mention.path:
+        return None
+    if mention.whole:
+        return mention.dotted, "no image position that is known"
+    return mention.dotted, "inside a longer text that the chart hands on"
