@@ -57,7 +57,7 @@ class _Wanted:
 @click.option(
     "--summary", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.md", help="Write the text for a pull request, too."
 )
-def command(selection: Selection, wishes: Wishes, write: bool, check: bool, exit_code: bool, form: str | None, summary: Path | None) -> int:
+def command(selection: Selection, wishes: Wishes, **options: Unpack[_Options]) -> int:
     """Show what would change below PATHS (default: here) as a diff for `git apply`; with --write, change it.
 
     Bytes outside the image names stay as they are, and each edited file is read back and compared with

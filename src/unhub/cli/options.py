@@ -44,11 +44,11 @@ class Wishes:
     short_names: Literal["report", "docker.io"] | None
 
 
-def _place(flag: str, *names: str, multiple: bool = False, help: str) -> Callable[[Command], Command]:  # noqa: A002 - click's word
+def _place(flag: str, *names: str, multiple: bool = False, help: str) -> Callable[[Command], Command]:
     return click.option(flag, *names, envvar=_variable(flag), multiple=multiple, metavar="PLACE", help=help)
 
 
-def _switch(name: str, help: str) -> Callable[[Command], Command]:  # noqa: A002 - click's word
+def _switch(name: str, help: str) -> Callable[[Command], Command]:
     """A flag with its opposite, so that a command can also switch off what the settings file switches on."""
     return click.option(f"--{name}/--no-{name}", default=None, envvar=_variable(name), help=help)
 

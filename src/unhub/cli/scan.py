@@ -15,6 +15,7 @@ from unhub.image.found import Class
 from unhub.migrate.plan import Plan
 from unhub.migrate.reports import csv_report, github, json_report, sarif
 
+FORMS = ("table", "json", "sarif", "csv", "github")
 FOUND = 1
 UNREADABLE = 3
 
@@ -22,14 +23,7 @@ UNREADABLE = 3
 @click.command("scan", short_help="Show every image reference and what would become of it.")
 @selection_options
 @wishes_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "sarif", "csv", "github"]),
-    default="table",
-    show_default=True,
-    help="How to show it.",
-)
+@click.option("--format", "form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="How to show it.")
 @click.option("--all", "everything", is_flag=True, help="List stages and build outputs, too, which nobody pulls.")
 @click.option("--quiet", "-q", is_flag=True, help="The summary alone, without the list (table only).")
 def command(selection: Selection, wishes: Wishes, form: str, everything: bool, quiet: bool) -> int:

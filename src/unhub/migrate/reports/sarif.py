@@ -113,12 +113,7 @@ def _result(item: Item, places: _PlacesByPath) -> _Object:
                 "logicalLocations": [{"fullyQualifiedName": _text(item.finding.where)}],
             }
         ],
-        "properties": {
-            "where": _text(item.finding.where),
-            "canonical": canonical(item),
-            "target": target(item),
-            "reason": item.decision.reason,
-        },
+        "properties": {"canonical": canonical(item), "target": target(item), "pulledBy": item.pulled_by},
     }
     if _level(class_) == "none":
         result["kind"] = "informational"
@@ -132,7 +127,7 @@ def _result(item: Item, places: _PlacesByPath) -> _Object:
 def _fix(edits: Iterable[Edit], new: str | None, places: _PlacesByPath) -> _Object:
     changes: dict[str, list[_Object]] = {}
     for edit in sorted(edits):
-        replacement = {
+        replacement: _Object = {
             "deletedRegion": places.region(edit.path, edit.span.start, edit.span.end),
             "insertedContent": {"text": edit.replacement.decode("utf-8", "replace")},
         }

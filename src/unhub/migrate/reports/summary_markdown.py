@@ -18,9 +18,8 @@ def render(plan: Plan, *, wrote: bool) -> str:
     """The text, in GitHub's Markdown."""
     moved = [item for item in plan.items if item.fix is not None and item.fix.edits]
     left = [item for item in plan.items if item.fix is None and item.decision.class_ in _LEFT]
-    return "\n".join(
-        [*_opening(plan, moved, wrote), *_moved(moved), *_notes(moved), *_left(left), *_unread(plan), *_closing(plan, moved), ""]
-    )
+    parts = (_opening(plan, moved, wrote), _moved(moved), _notes(moved), _left(left), _unread(plan), _closing(moved))
+    return "".join(f"{line}\n" for part in parts for line in part)
 
 
 def _opening(plan: Plan, moved: list[Item], wrote: bool) -> Iterator[str]:
@@ -30,7 +29,9 @@ def _opening(plan: Plan, moved: list[Item], wrote: bool) -> Iterator[str]:
     yield ""
     if moved:
         verb = "This changes" if wrote else "This would change"
-        yield f"{verb} {_count(len(moved), 'image reference')} in {_count(files, 'file')} (to {', '.join(map(_code, places))}). Only the names of images change; tags, digests and every other byte stay."
+        where_to = ", ".join(map(_code, places))
+        yield f"{verb} {_count(len(moved), 'image reference')} in {_count(files, 'file')} (to {where_to})."
+        yield "Only the names of images change; tags, digests and every other byte stay."
         yield ""
 
 
@@ -38,10 +39,8 @@ def _moved(moved: list[Item]) -> Iterator[str]:
     if not moved:
         return
     counts = Counter((canonical(item) or item.finding.text, target(item) or "") for item in moved)
-    yield from _table(
-        ("was", "is now", "places", "verified"),
-        [(_code(old), _code(new), str(count), "not verified") for (old, new), count in sorted(counts.items())],
-    )
+    rows = [(_code(old), _code(new), str(count), "not verified") for (old, new), count in sorted(counts.items())]
+    yield from _table(("was", "is now", "places", "verified"), rows)
     yield "“Not verified”: nobody has yet compared the image behind the new name with the one behind the old name."
     yield ""
 
@@ -60,16 +59,13 @@ def _left(left: list[Item]) -> Iterator[str]:
     if left:
         yield "### Left as it was"
         yield ""
-        rows = [
-            (
-                _code(f"{item.path}:{item.line}:{item.column}"),
-                _code(item.finding.text),
-                str(item.decision.class_),
-                _text(item.decision.reason or ""),
-            )
-            for item in left
-        ]
+        rows = [_left_row(item) for item in left]
         yield from _table(("place", "image", "class", "why"), rows)
+
+
+def _left_row(item: Item) -> tuple[str, ...]:
+    place = _code(f"{item.path}:{item.line}:{item.column}")
+    return place, _code(item.finding.text), str(item.decision.class_), _text(item.decision.reason or "")
 
 
 def _unread(plan: Plan) -> Iterator[str]:
@@ -82,14 +78,15 @@ def _unread(plan: Plan) -> Iterator[str]:
         yield ""
 
 
-def _closing(plan: Plan, moved: list[Item]) -> Iterator[str]:
+def _closing(moved: list[Item]) -> Iterator[str]:
     if not moved:
         return
     yield "### To take it back, or to keep one"
     yield ""
     yield "- `unhub undo` where `unhub migrate --write` ran, or revert this commit."
     yield "- A comment `unhub: ignore` on a line, `unhub: ignore-next-line` above it, or `unhub: ignore-file` keeps what stands there."
-    yield '- A rule keeps an image everywhere: in `unhub.toml`, `[[migrate.rule]]` with `match = "docker.io/library/node"` and `target = "keep"`.'
+    yield "- A rule in `unhub.toml` keeps an image everywhere:"
+    yield '  `[[migrate.rule]]` with `match = "docker.io/library/node"` and `target = "keep"`.'
 
 
 def _table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
