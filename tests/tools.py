@@ -63,6 +63,11 @@ def run(command: list[str], folder: Path, *, status: int | None = 0, stdin: byte
     return output
 
 
+def path_with_unhub() -> str:
+    """A PATH on which the ``unhub`` of this environment comes first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
 def unhub(folder: Path, *arguments: str, status: int | None = 0, stdin: bytes = b"") -> str:
     """Run the ``unhub`` of this environment as users do."""
     return run([str(Path(sys.executable).with_name("unhub")), *arguments], folder, status=status, stdin=stdin)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.tools import ROOT, git_repository, run, tool
+from tests.tools import ROOT, git_repository, path_with_unhub, run, tool
 
 HUB = "FROM node:21.7.0-alpine3.19\n"
 MOVED = "FROM public.ecr.aws/docker/library/node:21.7.0-alpine3.19\n"
@@ -33,10 +33,6 @@ def repository(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, bo
     folder.mkdir()
     (folder / "Dockerfile").write_text(HUB if at_hub else MOVED)
     return git_repository(folder), at_hub
-
-
-def path_with_unhub() -> str:
-    return f"{BIN}{os.pathsep}{os.environ['PATH']}"
 
 
 def bash(script: str, folder: Path, status: int, **environment: str) -> str:
