@@ -73,7 +73,7 @@ def group() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status (docs/reference/exit-status.md); never raises on purpose."""
+    """Run one command and return the exit status (docs/contracts.md, 2); never raises on purpose."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = _run(arguments)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import cast
 
 import msgspec
 
+from unhub.config.places import Key, places
 from unhub.config.settings import Settings
 from unhub.image.errors import ConfigurationError
+
+_PATH_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 
 
 def parse(text: str, name: str, *, table: tuple[str, ...] = ()) -> Settings:
@@ -17,49 +24,68 @@ def parse(text: str, name: str, *, table: tuple[str, ...] = ()) -> Settings:
     ``name`` is the file's name for messages. Raises :class:`ConfigurationError` that names
     file, line and column of what is wrong: bad TOML, an unknown key, a wrong type.
     """
+    text = text.removeprefix("\ufeff")
     try:
         data: object = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"line (\d+), column (\d+)", str(error))
-        line, column = (place[1], place[2]) if place else (str(text.count("\n") + 1), "1")
-        what = str(error).partition(" (at ")[0]
-        raise ConfigurationError(f"{name}:{line}:{column}: cannot read the settings: {what}") from None
+        raise _broken(text, name, str(error)) from None
+    except RecursionError:
+        raise ConfigurationError(f"{name}:1:1: cannot read the settings: nested too deep") from None
     for key in table:
-        data = data.get(key, {}) if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        data = cast(Mapping[str, object], data).get(key, {}) if isinstance(data, Mapping) else {}
     try:
         return msgspec.convert(data, Settings)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        keys = [*table, *re.findall(r"[^.$`\[\]]+|\[\d+\]|\[\.\.\.\]", path)]
-        unknown = re.search(r"unknown field `([^`]+)`", message)
-        if unknown:
-            keys.append(unknown[1])
-            message = f"there is no setting {unknown[1]!r} here"
-        line, column = _place(text, keys)
-        raise ConfigurationError(f"{name}:{line}:{column}: cannot read the settings: {message}") from None
+        raise _wrong(text, name, table, str(error)) from None
 
 
-def _place(text: str, keys: list[str]) -> tuple[int, int]:
-    """Line and column of a key by its path; of the nearest table above it where it has no line."""
-    names = [key for key in keys if not key.startswith("[")]
-    index = next((int(key[1:-1]) for key in keys if re.fullmatch(r"\[\d+\]", key)), 0)
-    current: list[str] = []
-    seen = 0
-    best = (1, 1)
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
-        if header:
-            current = [part.strip().strip("\"'") for part in header[1].split(".")]
-            seen += line.lstrip().startswith("[[") and current == names[: len(current)]
-        if current != names[: len(current)] or (header and line.lstrip().startswith("[[") and seen - 1 != index):
+def _broken(text: str, name: str, said: str) -> ConfigurationError:
+    what, _, where = said.partition(" (at ")
+    place = re.search(r"line (\d+), column (\d+)", where)
+    lines = text.split("\n")
+    line, column = (place[1], place[2]) if place else (len(lines), len(lines[-1]) + 1)
+    return ConfigurationError(f"{name}:{line}:{column}: cannot read the settings: {what}")
+
+
+def _wrong(text: str, name: str, table: tuple[str, ...], said: str) -> ConfigurationError:
+    message, _, where = said.partition(" - at ")
+    steps = _PATH_STEP.findall(where.strip("`"))
+    path: Key = (*table, *(int(index) if index else key for key, index in steps))
+    hint = None
+    unknown = _UNKNOWN.search(message)
+    if unknown:
+        path = (*path, unknown[1])
+        message = f"there is no setting {unknown[1]!r} here"
+        hint = _suggestion(unknown[1], path[len(table) : -1])
+    line, column = _line_and_column(text, _nearest(places(text), path))
+    return ConfigurationError(f"{name}:{line}:{column}: cannot read the settings: {message}", hint=hint)
+
+
+def _nearest(found: dict[Key, int], path: Key) -> int:
+    """The place of ``path``, or of the nearest table around it that has one."""
+    while path and path not in found:
+        path = path[:-1]
+    return found.get(path, 0)
+
+
+def _line_and_column(text: str, place: int) -> tuple[int, int]:
+    return text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+
+
+def _suggestion(key: str, path: Key) -> str | None:
+    known = _known(path)
+    near = get_close_matches(key, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}"
+
+
+def _known(path: Key) -> list[str]:
+    """The settings that the table at ``path`` may hold."""
+    kind: object = Settings
+    for key in path:
+        if isinstance(key, int):
             continue
-        if header:
-            best = (number, line.index("[") + 1)
-            if current == names:
-                return best
-        key = re.match(r"\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_.-]+))\s*=", line)
-        if key and not header:
-            written = [*current, *(key[1] or key[2] or key[3]).split(".")]
-            if written == names[: len(written)]:
-                return number, len(line) - len(line.lstrip()) + 1
-    return best
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(cast(type[msgspec.Struct], kind))}
+        kind = fields[key]
+        arguments = getattr(kind, "__args__", None)
+        kind = arguments[0] if arguments else kind
+    return [field.encode_name for field in msgspec.structs.fields(cast(type[msgspec.Struct], kind))]

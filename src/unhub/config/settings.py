@@ -37,7 +37,7 @@ class Migrate(_Table, frozen=True, kw_only=True):
     require_login: bool = False
     gitlab_alias: bool = False
     unsafe: bool = False
-    accept: tuple[str, ...] = ()
+    accept: tuple[Literal["unverified-digests"], ...] = ()
     build_outputs: bool = False
     helm_defaults: bool = False
     include_comments: bool = False
