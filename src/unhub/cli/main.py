@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 import click
 
 from unhub import __version__
+from unhub.cli.output import forget_output, printable
 from unhub.image.errors import UnhubError
 
 INTERRUPTED = 130
@@ -79,10 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_output()
+        forget_output()
         return BROKEN_PIPE
     except OSError as error:
-        _forget_output()
+        forget_output()
         return _complain(f"cannot write the output: {error.strerror or error}", status=4)
     return status
 
@@ -116,17 +117,9 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _complain(message: str, *, status: int, hint: str | None = None) -> int:
-    from unhub.cli.output import printable
-
     lines = [f"unhub: {printable(message)}"]
     if hint:
         lines.append(f"  {printable(hint)}")
     with contextlib.suppress(OSError):  # nobody may be left to be told
         print("\n".join(lines), file=sys.stderr, flush=True)
     return status
-
-
-def _forget_output() -> None:
-    """Point standard output to nowhere, so that Python's own flush at the end does not fail again."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
