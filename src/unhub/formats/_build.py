@@ -89,7 +89,7 @@ def build(
         if not evaluated.strip():
             return skip(Class.INVALID, "the reference is empty")
         return skip(Class.INVALID, f"not an image reference: {error.reason}")
-    if not all(part.literal for part in parts if _is_name(part)):
+    if not _name_is_literal(parts):
         safety = Safety.SHOWN
         note = note or "the name is written with escapes, so its bytes cannot be replaced"
     return Found(
@@ -109,5 +109,15 @@ def build(
     )
 
 
-def _is_name(part: Part) -> bool:
-    return part.role in (Role.TEXT, Role.REGISTRY, Role.REPOSITORY)
+def _name_is_literal(parts: Sequence[Part]) -> bool:
+    """Whether every part that spells some of the name can be replaced; tag and digest are never written."""
+    if any(part.role is Role.REPOSITORY for part in parts):
+        return all(part.literal for part in parts if part.role in (Role.TEXT, Role.REGISTRY, Role.REPOSITORY))
+    head = _known_head(parts)
+    end = written_name_length(written(parts) if head is None else head)
+    place = 0
+    for part in parts:
+        if place < end and not part.literal:
+            return False
+        place += len(part.text)
+    return True

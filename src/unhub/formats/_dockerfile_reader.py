@@ -1,0 +1,235 @@
+"""The images of one Dockerfile: FROM, COPY --from, RUN --mount, and the defaults of the ARGs they use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from unhub.formats._build import build
+from unhub.formats._dockerfile_lines import Line
+from unhub.formats._dockerfile_mount import BrokenMount, read_mount
+from unhub.formats._dockerfile_official import OFFICIAL
+from unhub.formats._dockerfile_split import Command, fields, flag_value, split_command, words
+from unhub.formats._dockerfile_stages import Stages, is_integer
+from unhub.formats._dockerfile_template import is_masked, masked, unmasked
+from unhub.formats._dockerfile_text import Spelled
+from unhub.formats._dockerfile_value import Argument, Scope, Value, without_quotes
+from unhub.formats._dockerfile_word import BrokenWord, Text, Variable, take_apart
+from unhub.formats._text import decode
+from unhub.image.found import Class, Found, Part, PulledBy, Safety, Skipped, Span
+from unhub.image.reference import written_name_length
+
+DOUBTFUL = "stands in a heredoc with a space behind <<: text since BuildKit 0.22, an instruction before; close the space"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads instructions in their order and collects what they name.
+
+    ``stages`` holds all stages of the file, gathered beforehand. ``short_names`` says that
+    podman builds from this file (rule #44).
+    """
+
+    data: bytes
+    scope: Scope
+    stages: Stages
+    short_names: bool = False
+    stage: int = -1
+    findings: list[Found | Skipped] = field(default_factory=list[Found | Skipped])
+    _arguments: dict[Argument, Value] = field(default_factory=dict[Argument, Value])
+    _stage_values: list[Part] = field(default_factory=list[Part])
+
+    def read(self, line: Line) -> None:
+        """Take in one instruction."""
+        command = split_command(masked(line.text))
+        before = len(self.findings)
+        self._command(command, line)
+        if line.doubtful:
+            self.findings[before:] = [_doubted(finding) for finding in self.findings[before:]]
+
+    def comment(self, line: Line) -> None:
+        """Take in a comment that is an instruction taken out of use (rule #73): it changes nothing else."""
+        text = masked(line.text.cut(1, len(line.text)).trimmed())
+        command = split_command(text)
+        if command.spelled.data not in (b"FROM", b"COPY", b"RUN"):
+            return
+        if command.keyword == "from" and _stage_arguments(command) is None:
+            return
+        before = len(self.findings)
+        self._command(command, replace(line, doubtful=True), prefix="# ")
+        kept = [finding for finding in self.findings[before:] if not (isinstance(finding, Skipped) and finding.class_ is Class.INVALID)]
+        self.findings[before:] = kept
+
+    def result(self) -> Iterator[Found | Skipped]:
+        """Everything found, the defaults of ARGs that are a whole reference included, in the order of the file."""
+        for argument, value in self._arguments.items():
+            self.findings.append(self._build(argument.written, value, f"ARG {argument.name}"))
+        shared = {part.span for part in self._stage_values}
+        held = [self._held(finding, shared) if isinstance(finding, Found) else finding for finding in self.findings]
+        yield from sorted(held, key=lambda finding: finding.span)
+
+    def _command(self, command: Command, line: Line, prefix: str = "") -> None:
+        if command.keyword == "from":
+            self._from(command, line, f"{prefix}FROM")
+        elif command.keyword == "arg" and self.stage < 0 and not line.doubtful:
+            self._arg(command, line)
+        elif command.keyword == "onbuild":
+            inner = split_command(command.rest)
+            if inner.keyword == "from":
+                arguments = list(fields(inner.rest))
+                if arguments:
+                    self._skip(arguments[0].span, "ONBUILD FROM", Class.INVALID, "BuildKit allows no FROM under ONBUILD")
+                return
+            self._sources(inner, f"{prefix}ONBUILD ", onbuild=True)
+        else:
+            self._sources(command, prefix, onbuild=False)
+
+    def _arg(self, command: Command, line: Line) -> None:
+        for word in words(command.rest, self.scope.escape):
+            try:
+                self.scope.declare(word, line.first)
+            except BrokenWord as error:
+                self._skip(word.span, "ARG", Class.INVALID, f"BuildKit refuses this: {error}")
+
+    def _from(self, command: Command, line: Line, where: str) -> None:
+        arguments = list(fields(command.rest))
+        if not line.doubtful:
+            self.stage += 1
+        if not arguments:
+            self._skip(command.spelled.span, where, Class.INVALID, "no image is named here")
+            return
+        name = arguments[0]
+        word = without_quotes(name)
+        if _stage_arguments(command) is None:
+            if any(is_masked(argument) for argument in arguments):
+                self._skip(command.rest.span, where, Class.VARIABLE, "a template decides what stands here")
+            else:
+                self._skip(word.span, where, Class.INVALID, "BuildKit takes one name, or one name AS a stage, and refuses anything else")
+            return
+        try:
+            value = self._value(name)
+        except BrokenWord as error:
+            self._skip(word.span, where, Class.INVALID, f"BuildKit refuses this: {error}")
+            return
+        reason = self.stages.base(value.text, self.stage + line.doubtful) if value.known else None
+        if reason is not None:
+            self._skip(word.span, where, Class.STAGE, reason)
+            self._stage_values += [part for part in value.parts if part.text]
+            return
+        finding = self._build(word.span, value, where, is_pull=True)
+        self.findings.append(finding)
+        if isinstance(finding, Found) and not line.doubtful:
+            for argument in value.through:
+                self._arguments.setdefault(argument, value)
+
+    def _value(self, word: Spelled) -> Value:
+        value = self.scope.evaluate(word)
+        return replace(value, parts=tuple(unmasked(value.parts)))
+
+    def _sources(self, command: Command, prefix: str, *, onbuild: bool) -> None:
+        if command.keyword in ("copy", "add"):
+            where = f"{prefix}{command.keyword.upper()} --from"
+            for flag in command.flags:
+                value = flag_value(flag, b"from")
+                if flag.data == b"--from":
+                    self._skip(flag.span, where, Class.INVALID, "the flag has no value; write --from=NAME")
+                elif value is not None and command.keyword == "add":
+                    self._skip(value.span, where, Class.INVALID, "ADD takes no --from; BuildKit refuses it")
+                elif value is not None:
+                    self._source(value, where, onbuild=onbuild)
+        elif command.keyword == "run":
+            for flag in command.flags:
+                value = flag_value(flag, b"mount")
+                if value is not None:
+                    self._mount(value, f"{prefix}RUN --mount", onbuild=onbuild)
+
+    def _mount(self, value: Spelled, where: str, *, onbuild: bool) -> None:
+        try:
+            mount = read_mount(value)
+        except BrokenMount:
+            if b"from=" in value.data.lower():
+                self._skip(value.span, where, Class.INVALID, "the mount is no list of key=value with commas; BuildKit refuses it")
+            return
+        for source in mount.sources:
+            if mount.kind == "secret":
+                self._skip(source.span, where, Class.INVALID, "a secret mount takes no from; BuildKit refuses it")
+            elif mount.kind == "tmpfs":
+                self._skip(source.span, where, Class.INVALID, "a tmpfs mount is empty whatever from says; nothing is pulled")
+            elif is_integer(source.text):
+                self._skip(source.span, where, Class.INVALID, "a mount takes no stage number; BuildKit would pull an image of that name")
+            else:
+                self._source(source, where, onbuild=onbuild)
+
+    def _source(self, name: Spelled, where: str, *, onbuild: bool) -> None:
+        """A name that may be any stage of the file (rules #17 to #20), and of the child's build under ONBUILD (rule #23)."""
+        if not len(name):
+            return
+        try:
+            items = take_apart(name.data, self.scope.escape)
+        except BrokenWord as error:
+            self._skip(name.span, where, Class.INVALID, f"BuildKit refuses this: {error}")
+            return
+        if any(isinstance(item, Variable) for item in items):
+            self._skip(
+                name.span, where, Class.VARIABLE, "BuildKit expands no variables here; name a stage FROM it, and take from that stage"
+            )
+            return
+        if not all(isinstance(item, Text) for item in items):
+            self._skip(name.span, where, Class.INVALID, "BuildKit allows no quotes or escapes in the value itself")
+            return
+        reason = self.stages.source(name.text, self.stage) or self.stages.index(name.text, self.stage)
+        if onbuild and is_integer(name.text):
+            reason = "the number of a stage of the build that uses this image"
+        if reason is None and onbuild and _may_be_stage(name.text):
+            reason = "may be a stage of the build that uses this image; give it a tag if it is an image"
+        if reason is not None:
+            self._skip(name.span, where, Class.STAGE, reason)
+            return
+        self.findings.append(self._build(name.span, Value(tuple(unmasked(name.parts()))), where, is_pull=True))
+
+    def _build(self, span: Span, value: Value, where: str, *, is_pull: bool = False) -> Found | Skipped:
+        short = self.short_names and "/" not in value.text
+        note = value.reason or (
+            None if all(part.literal for part in value.parts) else "the name is computed by an expansion that is never rewritten"
+        )
+        finding = build(self.data, span, value.parts, where=where, pulled_by=PulledBy.BUILD, note=note, short_name=short)
+        if isinstance(finding, Skipped):
+            return replace(finding, reason=value.reason) if value.reason and finding.class_ is Class.VARIABLE else finding
+        return replace(finding, context_name=finding.reference.familiar().removesuffix(":latest")) if is_pull else finding
+
+    def _skip(self, span: Span, where: str, class_: Class, reason: str) -> None:
+        self.findings.append(Skipped(span, decode(self.data[span.start : span.end]), where, class_, reason, PulledBy.BUILD))
+
+    @staticmethod
+    def _held(found: Found, shared: set[Span]) -> Found:
+        """A name that is made of bytes which also name a stage cannot change alone."""
+        place = 0
+        end = written_name_length("".join(part.text for part in found.parts))
+        for part in found.parts:
+            if place < end and part.span in shared:
+                return replace(found, safety=Safety.SHOWN, note="its ARG also names a stage of this file")
+            place += len(part.text)
+        return found
+
+
+def stage_name(command: Command) -> str | None:
+    """The name a FROM gives its stage, in its own case; ``None`` where it gives none."""
+    arguments = _stage_arguments(command)
+    return arguments[2].text if arguments and len(arguments) == 3 else None
+
+
+def _stage_arguments(command: Command) -> list[Spelled] | None:
+    """The arguments of a FROM that BuildKit takes: a name, or a name AS a stage."""
+    arguments = list(fields(command.rest))
+    if len(arguments) == 1 or (len(arguments) == 3 and arguments[1].data.lower() == b"as"):
+        return arguments
+    return None
+
+
+def _may_be_stage(name: str) -> bool:
+    """Whether a name under ONBUILD can be a stage's: no tag, no path, and not an official image."""
+    return not any(mark in name for mark in "/:@") and name not in OFFICIAL
+
+
+def _doubted(finding: Found | Skipped) -> Skipped:
+    return Skipped(finding.span, finding.text, finding.where, Class.CONFLICT, DOUBTFUL, PulledBy.BUILD)

@@ -1,0 +1,63 @@
+"""The stages of a Dockerfile, and what a name means among them (rules #15 to #20).
+
+Source: ``addState``, ``findStateByName`` and ``toCommand`` in ``frontend/dockerfile/dockerfile2llb/convert.go`` of
+moby/buildkit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+SCRATCH = "scratch"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(slots=True)
+class Stages:
+    """The names of all stages, in lower case, with the numbers of the stages that bear them."""
+
+    count: int = 0
+    by_name: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    def add(self, name: str | None) -> None:
+        """Count one more stage."""
+        if name:
+            self.by_name.setdefault(name.lower(), []).append(self.count)
+        self.count += 1
+
+    def base(self, name: str, stage: int) -> str | None:
+        """Why the name in the ``FROM`` of ``stage`` is no image, or ``None``.
+
+        Compared as written: a stage's own name is kept in lower case, and only stages above count.
+        """
+        if name == SCRATCH:
+            return "scratch is the empty image, nothing is pulled"
+        if any(number < stage for number in self.by_name.get(name, ())):
+            return f"{name} is a stage above"
+        return None
+
+    def source(self, name: str, stage: int) -> str | None:
+        """Why a name in ``COPY --from`` or a mount of ``stage`` is no image, or ``None``: it may be any stage's, in any case."""
+        if name == SCRATCH:
+            return "scratch is the empty image, nothing is pulled"
+        numbers = self.by_name.get(name.lower())
+        if numbers is None:
+            return None
+        if min(numbers) < stage:
+            return f"{name} is a stage above"
+        return f"{name} is this very stage or a later one; BuildKit refuses that"
+
+    def index(self, text: str, stage: int) -> str | None:
+        """What an integer in ``COPY --from`` means (rule #17), ``None`` for any other text."""
+        if not _INTEGER.fullmatch(text):
+            return None
+        number = int(text)
+        if 0 <= number < stage:
+            return f"the number of stage {number}, counted from 0"
+        return f"there is no stage {number} above; BuildKit refuses that"
+
+
+def is_integer(text: str) -> bool:
+    """Whether Go's ``strconv.Atoi`` reads the text as a number."""
+    return _INTEGER.fullmatch(text) is not None
