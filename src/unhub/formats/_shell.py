@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 
-from unhub.formats._commands import Role
+from unhub.formats._commands import Role, Usage
 from unhub.formats._shell_documents import read_by, written_by
 from unhub.formats._shell_findings import Judge
 from unhub.formats._shell_inner import with_inner
 from unhub.formats._shell_scan import scan
-from unhub.formats._shell_tree import Command, Lift, Script, Word
+from unhub.formats._shell_tree import Assignment, Command, Lift, Script
 from unhub.formats._shell_uses import Reader, Use, takes_all_arguments
 from unhub.formats._shell_values import Field, Values
 from unhub.formats._shell_variables import Variables
@@ -31,13 +31,14 @@ _PULLED_VARIABLES = {"BUILDKIT_SYNTAX": "BUILDKIT_SYNTAX"}
 def of_texts(
     source: Source,
     texts: Iterable[tuple[str, Mapped]],
-    environment: Mapping[str, Word] | None = None,
+    environment: Sequence[Assignment] = (),
 ) -> Iterator[Finding]:
     """The findings of texts that one shell, or one machine, runs after another.
 
     Each text comes with the name of its place (``phases.build.commands[2]``), which is put
     before ``where``. What one text assigns, pulls or builds, the others know of; quotes
-    and blocks end with their text. ``environment`` holds variables that are set outside.
+    and blocks end with their text. ``environment`` holds variables that
+    are set outside, for what the texts do not assign themselves.
     """
     script = Script()
     for where, text in texts:
@@ -45,16 +46,14 @@ def of_texts(
     yield from of_script(source, script, environment)
 
 
-def of_script(source: Source, script: Script, environment: Mapping[str, Word] | None = None) -> Iterator[Finding]:
+def of_script(source: Source, script: Script, environment: Sequence[Assignment] = ()) -> Iterator[Finding]:
     """The findings of what was read, in the order of their places; spans count in ``source.data``."""
     whole = with_inner(source.data, script)
-    values = Values(whole)
-    for name, word in (environment or {}).items():
-        values.set(name, word)
+    values = Values(whole, environment)
     reader = Reader(values, _bodies(whole))
     runs = [run for command in whole.commands for run in reader.runs(command)]
     uses = [use for run in runs for use in run.uses] + list(_environment_uses(whole, values))
-    image_words = [use.field.word.span for use in uses if use.role is not Role.FILE]
+    image_words = [use.field.word.span for use in uses if use.role not in (Role.FILE, Role.OUTPUT, Role.CACHE_OUTPUT)]
     variables = Variables(source.data, whole, image_words, [run.command for run in runs])
     found: list[Finding] = list(Judge(source.data, source.folder, variables).findings(uses))
     for run in runs:
@@ -74,8 +73,6 @@ def _bodies(script: Script) -> dict[str, list[Command]]:
 
 
 def _environment_uses(script: Script, values: Values) -> Iterator[Use]:
-    from unhub.formats._commands import Usage
-
     for command in script.commands:
         for assignment in command.assignments:
             where = _PULLED_VARIABLES.get(assignment.name)

@@ -81,7 +81,7 @@ def _input(data: bytes, command: Command) -> Iterator[Mapped]:
     for heredoc in command.heredocs:
         yield heredoc.text
     for string in command.strings:
-        yield text_of_word(data, string)[0]
+        yield text_of_word(data, string)
     before = command.piped_from
     if before is not None:
         yield from (heredoc.text for heredoc in before.heredocs)
@@ -97,7 +97,7 @@ def _said(data: bytes, command: Command) -> Iterator[Mapped]:
     flags = [word.text or "" for word in words[1:] if (word.text or "-x").startswith("-")]
     texts = [word for word in words[1:] if not (word.text or "").startswith("-")]
     for word in texts:
-        text = text_of_word(data, word)[0]
+        text = text_of_word(data, word)
         yield _unescaped(text) if name == "printf" or any("e" in flag for flag in flags) else text
 
 

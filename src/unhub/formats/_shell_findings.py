@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from unhub.formats import _build
 from unhub.formats._commands import Role
 from unhub.formats._shell_arguments import split
+from unhub.formats._shell_tree import Expansion
 from unhub.formats._shell_uses import Use
 from unhub.formats._shell_values import Bit, Field, Value, is_known, text_of
 from unhub.formats._shell_variables import Variables
+from unhub.formats._shell_word import FILLED_IN
 from unhub.formats._text import decode
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, PulledBy, Skipped, Span
@@ -23,32 +25,40 @@ _LOCALS = (Role.LOCAL, Role.PERHAPS)
 def key_of(data: bytes, value: Value) -> str:
     """The same text for every spelling of an image, unknown variables by their names."""
     text = "".join(bit.part.text if bit.part.known else _name(data, bit.use) for bit in value)
-    if is_known(value):
-        try:
-            reference = Reference.parse(text)
-        except InvalidReference:
-            return text
-        return str(reference) if reference.tag or reference.digest else f"{reference}:latest"
-    return text
+    name = text[: written_name_length(text)]
+    try:
+        reference = Reference.parse(text if is_known(value) else name)
+    except InvalidReference:
+        return text
+    if not is_known(value):
+        return reference.name + text[len(name) :]
+    return str(reference) if reference.tag or reference.digest else f"{reference}:latest"
 
 
 def _name(data: bytes, span: Span) -> str:
     return "$" + decode(data[span.start : span.end]).strip("${}()\"")
 
 
-@dataclass(frozen=True, slots=True)
 class _Outputs:
     """Images that a script makes or pushes."""
 
-    keys: frozenset[str]
-    names: frozenset[str]
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._keys = frozenset(keys)
+        self._names = frozenset(_name_of(key) for key in self._keys)
+        self._any_tag = frozenset(_name_of(key) for key in self._keys if _is_open(key))
 
     def hold(self, key: str) -> bool:
-        """Whether an image is made here: under this name, or under it with a tag that is not known."""
-        if key in self.keys:
-            return True
-        name = key[: written_name_length(key)]
-        return "$" in key[len(name) :] and name in self.names
+        """Whether an image is made here: under this name and tag, or one of them has a tag that is not known."""
+        name = _name_of(key)
+        return key in self._keys or name in self._any_tag or (_is_open(key) and name in self._names)
+
+
+def _name_of(key: str) -> str:
+    return key[: written_name_length(key)]
+
+
+def _is_open(key: str) -> bool:
+    return "$" in key[written_name_length(key) :]
 
 
 class Judge:
@@ -58,17 +68,14 @@ class Judge:
         self._data = data
         self._folder = folder
         self._variables = variables
-        self._outputs = _Outputs(frozenset(), frozenset())
+        self._outputs = _Outputs()
         self._pulled: frozenset[str] = frozenset()
         self._local: frozenset[str] = frozenset()
 
     def findings(self, uses: Iterable[Use]) -> Iterator[Finding]:
         """The findings of all uses of a script."""
         pieces = [piece for use in uses for piece in split(use)]
-        made = [use for use in pieces if use.role is Role.OUTPUT]
-        keys = {key for use in made for key in self._keys(use)}
-        open_ended = {key[: written_name_length(key)] for key in keys if "$" in key[written_name_length(key) :]}
-        self._outputs = _Outputs(frozenset(keys), frozenset({key[: written_name_length(key)] for key in keys} if open_ended else open_ended))
+        self._outputs = _Outputs(key for use in pieces if use.role is Role.OUTPUT for key in self._keys(use))
         self._pulled = frozenset(key for use in pieces if use.role in _PULLS for key in self._keys(use))
         self._local = frozenset(key for use in pieces if use.role in _LOCALS for key in self._keys(use)) & self._pulled
         for use in pieces:
@@ -107,11 +114,16 @@ class Judge:
 
     def _context(self, use: Use) -> Declared:
         key = use.field.head
-        folders = (self._folder, self._folder.rpartition("/")[0])
-        return Declared(DeclaredKind.CONTEXT, key, use.field.span, f"{self._where(use)} {key}", tuple(dict.fromkeys(folders)))
+        return Declared(DeclaredKind.CONTEXT, key, use.field.span, f"{self._where(use)} {key}", self._folders())
+
+    def _folders(self) -> tuple[str, ...]:
+        """Where the images of a build are used: around the script, or around a folder of scripts."""
+        return tuple(dict.fromkeys((self._folder, self._folder.rpartition("/")[0])))
 
     def _output(self, use: Use) -> Iterator[Finding]:
-        if use.field.head or any(bit.variable for bit in use.field.values[0]) or _is_variable(use.field):
+        if use.field.text and use.usage.stdin == "dockerfile":
+            yield Declared(DeclaredKind.OUTPUT, use.field.text, use.field.span, self._where(use), self._folders())
+        if use.field.head or _is_variable(use.field):
             yield self._skip(use, Class.BUILD_OUTPUT, "a name that this command gives an image or pushes it to")
 
     def _image(self, use: Use) -> Iterator[Finding]:
@@ -132,7 +144,7 @@ class Judge:
             if place is None:
                 continue
             count += 1
-            names = dict.fromkeys(bit.variable for bit in value if bit.variable)
+            names = dict.fromkeys(bit.variable.removeprefix(FILLED_IN) for bit in value if bit.variable)
             where = f"{use.where} ({', '.join(names)})" if names else use.where
             yield from self._value(replace(use, where=where), value, place)
         some = "one of" if count == len(values) else "one of values that are not all known here, or one of"
@@ -155,7 +167,7 @@ class Judge:
         elif use.role in _LOCALS and key not in self._pulled:
             reason = "names an image that is on the machine already; nothing in this file pulls it"
             yield self._skip(use, Class.BUILD_OUTPUT, reason, span)
-        elif reason := self._variables.misused(_name_bits(value)):
+        elif reason := self._variables.misused(_edited_bits(value)):
             yield self._skip(use, Class.CONFLICT, reason, span)
         else:
             yield self._built(use, value, span, key)
@@ -166,7 +178,7 @@ class Judge:
             self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names
         )
         if isinstance(found, Found) and key in self._local:
-            return found
+            return replace(found, together=key)
         return found
 
 
@@ -175,18 +187,17 @@ def _within(inner: Span, outer: Span) -> bool:
 
 
 def _is_variable(field: Field) -> bool:
-    from unhub.formats._shell_tree import Expansion
-
     return any(isinstance(piece, Expansion) and piece.name for piece in field.word.pieces)
 
 
-def _name_bits(value: Value) -> tuple[Bit, ...]:
-    """The bits that spell the name, not the tag."""
-    length = written_name_length(text_of(value))
+def _edited_bits(value: Value) -> tuple[Bit, ...]:
+    """The bits that a new name changes: all in front of the last component, or the first bit."""
+    text = text_of(value)
+    last = text.rfind("/", 0, written_name_length(text)) + 1
     out: list[Bit] = []
     at = 0
     for bit in value:
-        if at < length or not at:
+        if at < last or not out:
             out.append(bit)
         at += len(bit.part.text)
     return tuple(out)

@@ -9,7 +9,6 @@ from unhub.formats._shell_scan import scan
 from unhub.formats._shell_tree import Command, Expansion, Lift, Script, Text, Word
 from unhub.formats._shell_word import FILLED_IN
 from unhub.formats._text import Mapped, Piece, encode
-from unhub.image.found import Span
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"})
 _RUNS_ITS_WORDS = frozenset({"eval", "trap", "ssh", "su", "watch", "parallel", "script", "wsl", "lima", "vagrant"})
@@ -21,58 +20,42 @@ def base_name(word: str | None) -> str:
     return (word or "").rpartition("/")[2]
 
 
-def text_of_word(data: bytes, word: Word) -> tuple[Mapped, Mapped]:
-    """The text of a word with its expansions left as they are: where it is written, and where it takes effect."""
+def text_of_word(data: bytes, word: Word) -> Mapped:
+    """The text of a word with its expansions left as they are."""
     out = bytearray()
-    values: list[Piece] = []
-    uses: list[Piece] = []
+    pieces: list[Piece] = []
     for piece in word.pieces:
-        if isinstance(piece, Expansion):
-            _copy_expansion(data, piece, out, values)
-            uses.append(values[-1])
-            continue
-        text = encode(piece.text)
-        if not text:
-            continue
-        values.append(_spelled(len(out), piece.span, text, literal=piece.literal))
-        uses.append(_spelled(len(out), piece.use, text, literal=False) if piece.use else values[-1])
+        text, literal = _spelling(data, piece)
+        width = piece.span.end - piece.span.start
+        if text:
+            pieces.append(Piece(len(out), piece.span.start, len(text), literal=literal, width=0 if literal else width))
         out += text
-    return Mapped(bytes(out), tuple(values)), Mapped(bytes(out), tuple(uses))
+    return Mapped(bytes(out), tuple(pieces))
 
 
-def _copy_expansion(data: bytes, piece: Expansion, out: bytearray, pieces: list[Piece]) -> None:
-    span = piece.span
+def _spelling(data: bytes, piece: Text | Expansion) -> tuple[bytes, bool]:
+    if isinstance(piece, Text):
+        return encode(piece.text), piece.literal
     if piece.name.startswith(FILLED_IN):
-        text = b"\x01" + encode(piece.name.removeprefix(FILLED_IN)) + b"\x02"
-        pieces.append(_spelled(len(out), span, text, literal=False))
-    else:
-        text = data[span.start : span.end]
-        pieces.append(_spelled(len(out), span, text, literal=True))
-    out += text
-
-
-def _spelled(inner: int, span: Span, text: bytes, *, literal: bool) -> Piece:
-    if literal:
-        return Piece(inner, span.start, len(text))
-    return Piece(inner, span.start, len(text), literal=False, width=span.end - span.start)
+        return b"\x01" + encode(piece.name.removeprefix(FILLED_IN)) + b"\x02", False
+    return data[piece.span.start : piece.span.end], True
 
 
 def with_inner(data: bytes, script: Script, level: int = 0) -> Script:
     """A script together with every script inside it. ``data`` holds the bytes that spans count in."""
-    whole = Script(list(script.commands), list(script.assignments), list(script.tested), list(script.comments))
+    whole = Script(list(script.commands), list(script.assignments), list(script.elsewhere), list(script.comments))
     if level >= _LEVELS_MAX:
         return whole
     for command in script.commands:
-        for values, uses in _inner_texts(data, command):
-            lift = Lift(values, uses if uses is not values else None)
-            inner = lift.script(scan(values.data), command.where)
+        for text in _inner_texts(data, command):
+            inner = Lift(text).script(scan(text.data), command.where)
             for inner_command in inner.commands:
                 inner_command.function = inner_command.function or command.function
             whole.add(with_inner(data, inner, level + 1))
     return whole
 
 
-def _inner_texts(data: bytes, command: Command) -> Iterator[tuple[Mapped, Mapped]]:
+def _inner_texts(data: bytes, command: Command) -> Iterator[Mapped]:
     words = command.words
     names = [base_name(word.text) for word in words]
     if not names:
@@ -85,7 +68,7 @@ def _inner_texts(data: bytes, command: Command) -> Iterator[tuple[Mapped, Mapped
     reads = shell is not None and not any(_is_command_flag(word) for word in words[shell + 1 :])
     if reads or "ssh" in names[:2]:
         for heredoc in command.heredocs:
-            yield heredoc.text, heredoc.text
+            yield heredoc.text
         for string in command.strings:
             yield text_of_word(data, string)
 
@@ -95,7 +78,7 @@ def _is_command_flag(word: Word) -> bool:
     return text.startswith("-") and not text.startswith("--") and text.endswith("c")
 
 
-def _argument(data: bytes, words: tuple[Word, ...]) -> Iterator[tuple[Mapped, Mapped]]:
+def _argument(data: bytes, words: tuple[Word, ...]) -> Iterator[Mapped]:
     for number, word in enumerate(words):
         if _is_command_flag(word):
             if number + 1 < len(words):

@@ -26,6 +26,8 @@ _SEPARATOR = re.compile(rb";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
 _RESERVED = frozenset({"if", "then", "elif", "else", "do", "while", "until", "!", "fi", "done"})
 _DECLARATIONS = frozenset({"export", "local", "declare", "readonly", "typeset"})
 
+_COMPARED = "compared with something"
+
 
 @dataclass(slots=True)
 class _State:
@@ -287,7 +289,7 @@ class _Commands(Words):
             word = self.word()
             if self.at == start or word.text == "in":
                 break
-            self.script.tested.append(word)
+            self.script.elsewhere.append((word, _COMPARED))
         state.blocks.append("case")
         state.patterns = True
 
@@ -301,7 +303,7 @@ class _Commands(Words):
             elif word.text == "]]":
                 break
             else:
-                self.script.tested.append(word)
+                self.script.elsewhere.append((word, _COMPARED))
 
     def _note(self, assignment: Assignment) -> None:
         self.script.assignments.append((self._functions[-1] if self._functions else "", assignment))

@@ -8,23 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from unhub.formats._text import Mapped, decode
+from unhub.formats._text import Mapped, Piece, decode
 from unhub.image.found import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Characters that stand for themselves. ``literal`` is false where the file spells them with an escape.
-
-    ``use`` is the place they take in the command, where that is not the place they are
-    written (a make variable's value): ``span`` is the latter.
-    """
+    """Characters that stand for themselves. ``literal`` is false where the file spells them with an escape."""
 
     text: str
     span: Span
     literal: bool = True
     quoted: bool = False
-    use: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +56,7 @@ class Word:
         """The span without quotes around the whole word."""
         if not self.pieces:
             return self.span
-        first, last = self.pieces[0], self.pieces[-1]
-        return Span(_place(first).start, _place(last).end)
+        return Span(self.pieces[0].span.start, self.pieces[-1].span.end)
 
     def expansions(self) -> Iterator[tuple[str, Expansion]]:
         """Every expansion with the text that stands right before it, those inside ``${V:-word}`` included."""
@@ -116,37 +110,27 @@ class Command:
 class Script:
     """Everything that was read of one text: its commands (those of substitutions included) and what surrounds them.
 
-    ``tested`` holds words that are compared (``[[ … ]]``, ``case … in``).
+    ``elsewhere`` holds words of no command, each with what they are (``compared with something``).
     """
 
     commands: list[Command] = field(default_factory=list)
     assignments: list[tuple[str, Assignment]] = field(default_factory=list)
-    tested: list[Word] = field(default_factory=list)
+    elsewhere: list[tuple[Word, str]] = field(default_factory=list)
     comments: list[Span] = field(default_factory=list)
 
     def add(self, other: Script) -> None:
         """Take in what another text of the same shell holds."""
         self.commands += other.commands
         self.assignments += other.assignments
-        self.tested += other.tested
+        self.elsewhere += other.elsewhere
         self.comments += other.comments
 
 
-def _place(piece: Text | Expansion) -> Span:
-    return (piece.use or piece.span) if isinstance(piece, Text) else piece.span
-
-
 class Lift:
-    """Moves what was read of an inner text to its places in the file.
+    """Moves what was read of an inner text to its places in the file."""
 
-    ``values`` says where the bytes of the text are written, ``uses`` where they take
-    effect; both are the same unless a variable was put in as text, as make does.
-    """
-
-    def __init__(self, values: Mapped, uses: Mapped | None = None) -> None:
-        self._values = values
-        self._uses = uses or values
-        self._apart = uses is not None
+    def __init__(self, text: Mapped) -> None:
+        self._text = text
         self._commands: dict[int, Command] = {}
 
     def script(self, script: Script, where: str = "") -> Script:
@@ -154,8 +138,8 @@ class Lift:
         return Script(
             [self.command(command, where) for command in script.commands],
             [(function, self._assignment(assignment)) for function, assignment in script.assignments],
-            [self.word(word) for word in script.tested],
-            [self._uses.outer(span) for span in script.comments],
+            [(self.word(word), how) for word, how in script.elsewhere],
+            [self._text.outer(span) for span in script.comments],
         )
 
     def command(self, command: Command, where: str) -> Command:
@@ -164,11 +148,11 @@ class Lift:
         if known is not None:
             return known
         lifted = Command(
-            self._uses.outer(command.span),
+            self._text.outer(command.span),
             tuple(self.word(word) for word in command.words),
             tuple(self._assignment(assignment) for assignment in command.assignments),
             tuple(self.word(word) for word in command.outputs),
-            tuple(replace(heredoc, text=self._text(heredoc.text)) for heredoc in command.heredocs),
+            tuple(replace(heredoc, text=through(heredoc.text, self._text)) for heredoc in command.heredocs),
             tuple(self.word(word) for word in command.strings),
             None,
             command.function,
@@ -181,34 +165,28 @@ class Lift:
 
     def word(self, word: Word) -> Word:
         """The same word with its span and pieces in the file."""
-        return Word(self._uses.outer(word.span), tuple(lifted for piece in word.pieces for lifted in self._piece(piece)))
+        return Word(self._text.outer(word.span), tuple(lifted for piece in word.pieces for lifted in self._piece(piece)))
 
     def _piece(self, piece: Text | Expansion) -> Iterator[Text | Expansion]:
         if isinstance(piece, Expansion):
             argument = self.word(piece.argument) if piece.argument else None
-            yield replace(piece, span=self._uses.outer(piece.span), argument=argument)
+            yield replace(piece, span=self._text.outer(piece.span), argument=argument)
             return
         if not piece.literal:
-            yield replace(piece, span=self._uses.outer(piece.span))
+            yield replace(piece, span=self._text.outer(piece.span))
             return
-        for inner, outer, literal in self._values.spans(piece.span):
-            text = decode(self._values.data[inner.start : inner.end])
-            use = self._uses.outer(inner) if self._apart else None
-            yield Text(text, outer, literal, piece.quoted, use)
+        for inner, outer, literal in self._text.spans(piece.span):
+            text = decode(self._text.data[inner.start : inner.end])
+            yield Text(text, outer, literal, piece.quoted)
 
     def _assignment(self, assignment: Assignment) -> Assignment:
         value = self.word(assignment.value) if assignment.value else None
         items = None if assignment.items is None else tuple(self.word(item) for item in assignment.items)
-        return replace(assignment, span=self._uses.outer(assignment.span), value=value, items=items)
-
-    def _text(self, text: Mapped) -> Mapped:
-        return through(text, self._values)
+        return replace(assignment, span=self._text.outer(assignment.span), value=value, items=items)
 
 
 def through(inner: Mapped, outer: Mapped) -> Mapped:
     """A text mapped into another mapped text, as a text mapped into that one's file."""
-    from unhub.formats._text import Piece
-
     pieces: list[Piece] = []
     for piece in inner.pieces:
         if not piece.literal:

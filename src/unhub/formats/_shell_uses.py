@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from unhub.formats._commands import Role, Subcommand, Tool, Usage, engine_function, engine_variable, short_flags, subcommand, tool_named, TOOLS
+from unhub.formats._commands import Role, Subcommand, Tool, Usage, engine_function, engine_variable, short_flags, subcommand, tool_named
 from unhub.formats._shell_inner import base_name
 from unhub.formats._shell_tree import Command, Expansion, Word
 from unhub.formats._shell_values import Field, Values
@@ -75,7 +75,7 @@ class Reader:
         elif found := _tool(fields):
             yield from self._tool(command, found, fields, level)
 
-    def _tool(self, command: Command, found: _Found, fields: list[Field], level: int) -> Iterator[Run]:
+    def _tool(self, command: Command, found: _Found, fields: Sequence[Field], level: int) -> Iterator[Run]:
         rest = fields[found.at :]
         label = f"{found.name} {found.subcommand.name}".strip()
         arguments = _Arguments(rest, found.subcommand.usage)
@@ -241,8 +241,3 @@ class _Arguments:
         if not later or _IMAGE_NAME.search(name):
             return False
         return later[0].head.startswith("-") or any(_LOOKS_LIKE_IMAGE.fullmatch(other.text or "") for other in later[:3])
-
-
-def engine_names() -> frozenset[str]:
-    """Every command name that is known."""
-    return frozenset(TOOLS)

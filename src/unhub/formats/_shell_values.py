@@ -7,6 +7,7 @@ commands is not followed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -104,10 +105,14 @@ class Field:
 class Values:
     """The variables, functions and calls of a script."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, environment: Iterable[Assignment] = ()) -> None:
         self._assignments: dict[str, list[tuple[str, Assignment]]] = {}
         for function, assignment in script.assignments:
             self._assignments.setdefault(assignment.name, []).append((function, assignment))
+        assigned = frozenset(self._assignments)
+        for assignment in environment:
+            if assignment.name not in assigned:
+                self._assignments.setdefault(assignment.name, []).append(("", assignment))
         self._calls: dict[str, list[Command]] = {}
         self._shifting: set[str] = set()
         for command in script.commands:
@@ -117,9 +122,6 @@ class Values:
             if name:
                 self._calls.setdefault(name, []).append(command)
 
-    def set(self, name: str, word: Word) -> None:
-        """Give a variable a value from outside the script (an environment), unless the script assigns it."""
-        self._assignments.setdefault(name, [("", Assignment(name, word.span, word))])
 
     def calls(self, function: str) -> Sequence[Command]:
         """The commands that call a function."""
@@ -142,9 +144,9 @@ class Values:
         if not several:
             yield Field(values, word)
             return
-        if len(values) == 1 and is_known(values[0]):
-            for start, end in _blank_separated(text_of(values[0])):
-                yield Field((cut(values[0], start, end),), word)
+        if len(values) == 1 and (is_known(values[0]) or " " in text_of(values[0]).strip()):
+            for value in _blank_separated(values[0]):
+                yield Field((value,), word)
             return
         odd = any(" " in text_of(value) or text_of(value).startswith("-") or (is_known(value) and not text_of(value)) for value in values)
         yield Field(((_unknown(lone),),) if odd and lone else values, word, elastic=odd or not is_known(values[0]))
@@ -175,7 +177,7 @@ class Values:
 
     def _piece(self, piece: Text | Expansion, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
         if isinstance(piece, Text):
-            return ((Bit(Part(piece.text, piece.span, literal=piece.literal), piece.use or piece.span),),)
+            return ((Bit(Part(piece.text, piece.span, literal=piece.literal), piece.span),),)
         values = self._expansion(piece, function, seen)
         return tuple(tuple(Bit(bit.part, piece.span, bit.variable) for bit in value) for value in values)
 
@@ -237,9 +239,19 @@ def _unknown(piece: Expansion) -> Bit:
     return Bit(Part("", piece.span, known=False), piece.span)
 
 
-def _blank_separated(text: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    for word in text.split():
-        at = text.index(word, at)
-        yield at, at + len(word)
-        at += len(word)
+def _blank_separated(value: Value) -> Iterator[Value]:
+    """The words of a value that is split at blanks; a piece that is not known is taken for one without blanks."""
+    word: list[Bit] = []
+    for bit in value:
+        if not bit.part.known:
+            word.append(bit)
+            continue
+        for match in re.finditer(r"\s+|\S+", bit.part.text):
+            if match[0].isspace():
+                if word:
+                    yield tuple(word)
+                word = []
+            else:
+                word.append(_slice(bit, match.start(), match.end()))
+    if word:
+        yield tuple(word)

@@ -9,12 +9,16 @@ from typing import Final
 from unhub.formats._shell_inner import base_name
 from unhub.formats._shell_tree import Command, Expansion, Script, Word
 from unhub.formats._shell_values import Bit
+from unhub.formats._shell_word import FILLED_IN
 from unhub.image.found import Span
 
-_SAYS: Final = frozenset({"echo", "printf", "log", "info", "warn", "warning", "error", "die", "fail", "debug", "notice", "logger", "export", "local", "readonly"})
-_FILES: Final = frozenset(
-    "cd pushd mkdir rmdir cp mv rm touch cat tar ls source . find git ln chmod chown zip gzip head tail tee dirname basename realpath".split()
-)
+_SAYS: Final = frozenset({
+    "echo", "printf", "log", "info", "warn", "warning", "error", "die", "fail", "debug", "notice", "logger", "export", "local", "readonly",
+})
+_FILES: Final = frozenset({
+    "cd", "pushd", "mkdir", "rmdir", "cp", "mv", "rm", "touch", "cat", "tar", "ls", "source", ".", "find", "git", "ln", "chmod", "chown",
+    "zip", "gzip", "head", "tail", "tee", "dirname", "basename", "realpath",
+})
 _COMPARES: Final = frozenset({"[", "test", "expr"})
 _SAME_VALUE = ("", ":-", "-", ":=", "=", ":?", "?", ":+", "+")
 _JOINS = re.compile(r"(?:^|[\s=,;'\"(\[|]|//|docker-daemon:|[:>] )$")
@@ -28,8 +32,11 @@ class Variables:
         self._misuses: dict[str, tuple[int, str]] = {}
         images = frozenset(image_words)
         tools = frozenset(id(command) for command in tool_commands)
-        for word in script.tested:
-            self._look(word, "compared with something")
+        for word, how in script.elsewhere:
+            self._look(word, how)
+        for _, assignment in script.assignments:
+            for word in (*((assignment.value,) if assignment.value else ()), *(assignment.items or ())):
+                self._look(word, "part of a longer text", only_joined=True)
         for command in script.commands:
             self._command(command, images, is_tool=id(command) in tools)
 
@@ -39,7 +46,7 @@ class Variables:
             if name in self._misuses:
                 place, how = self._misuses[name]
                 line = self._data.count(b"\n", 0, place) + 1
-                return f"{name} is also {how} at line {line}, where a longer name would not fit"
+                return f"{name.removeprefix(FILLED_IN)} is also {how} at line {line}, where a longer name would not fit"
         return None
 
     def _command(self, command: Command, images: frozenset[Span], *, is_tool: bool) -> None:
@@ -58,9 +65,6 @@ class Variables:
             elif is_tool and not _passes_on(command.words[number - 1].text if number else None, word):
                 self._look(word, f"an argument of {name} that is no image")
             else:
-                self._look(word, "part of a longer text", only_joined=True)
-        for assignment in command.assignments:
-            for word in (*((assignment.value,) if assignment.value else ()), *(assignment.items or ())):
                 self._look(word, "part of a longer text", only_joined=True)
 
     def _look(self, word: Word, how: str, *, only_joined: bool = False, only_operators: bool = False) -> None:

@@ -239,7 +239,7 @@ class Words:
     def _backquote(self, pieces: list[Text | Expansion], *, quoted: bool) -> None:
         start = self.at
         close = start + 1
-        while 0 <= (close := self.data.find(b"`", close, self.end)) and self.data[close - 1 : close] == b"\\":
+        while (close := self.data.find(b"`", close, self.end)) >= 0 and self.data[close - 1 : close] == b"\\":
             close += 1
         if close < 0:
             self._text(pieces, start, start + 1, quoted=quoted)

@@ -77,7 +77,8 @@ class Part:
     value (``text`` is then empty). ``literal`` is false where the bytes spell the text in
     another way (escapes), so that they cannot be replaced. ``path`` names another file
     (a ``.env``) that holds the bytes. A part of zero width is where a missing field would
-    stand; ``before`` and ``after`` are then written around the new text.
+    stand, with the text that it means by being missing; ``before`` and ``after`` are then
+    written around the new text.
     """
 
     text: str
@@ -110,7 +111,9 @@ class Found:
     Kustomize selector would have to equal. ``host_name`` is the name under which other
     containers reach this one, when it is made from the image name; ``host_wrap`` then
     keeps it. ``host_replaced`` is a host name that is made from the image name too, but
-    beside an alias, so that only a tree that uses it would miss it.
+    beside an alias, so that only a tree that uses it would miss it. References of one file
+    with the same ``together`` move all or none: an image that is pulled by its name and
+    then saved, tagged or loaded by it.
     """
 
     span: Span
@@ -127,6 +130,7 @@ class Found:
     host_name: str | None = None
     host_wrap: Wrap | None = None
     host_replaced: str | None = None
+    together: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

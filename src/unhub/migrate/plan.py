@@ -170,6 +170,7 @@ def _hold_back_disagreeing(plan: Plan) -> None:
     Holding one back may leave another alone, so this goes on until nothing changes.
     """
     shared = _shared_bytes(plan)
+    together = _moving_together(plan)
     changed = True
     while changed:
         changed = False
@@ -181,6 +182,22 @@ def _hold_back_disagreeing(plan: Plan) -> None:
                 )
                 _hold_back(item, reason)
                 changed = True
+        for items in together:
+            stays = next((item for item in items if item.fix is None), None)
+            for item in items:
+                if stays is not None and item.fix is not None:
+                    reason = f"is the image of {stays.path}:{stays.line}, which stays: {stays.decision.reason or stays.decision.class_}"
+                    _hold_back(item, reason)
+                    changed = True
+
+
+def _moving_together(plan: Plan) -> list[list[Item]]:
+    """References that move all or none, because they name one image on one machine."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in plan.items:
+        if isinstance(item.finding, Found) and item.finding.together is not None:
+            groups.setdefault((item.path, item.finding.together), []).append(item)
+    return [items for items in groups.values() if len(items) > 1]
 
 
 def _disagreeing(path: str, users: Cluster) -> list[tuple[Item, Item]]:
