@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from unhub.formats import _build
 from unhub.formats._embed import embedded
 from unhub.formats._format import Finder
-from unhub.formats._scripts import MASK, assigned, commands, mask
-from unhub.formats._text import Mapped, decode, encode
+from unhub.formats._scripts import MASK, assigned, commands, mask, shell_name
+from unhub.formats._text import Mapped, decode
+from unhub.formats._variable_uses import Outputs, Spans, VariableUses
 from unhub.formats._variables import Value, Variable, spell, trimmed
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
+from unhub.formats._yaml import Document, Node, Scalar
 from unhub.formats._yaml import Sequence as List
 from unhub.formats._yaml_images import Images, Position
 from unhub.image.found import Class, Finding, Found, Part, PulledBy, Skipped, Span, Wrap
@@ -54,7 +55,7 @@ class CiImages:
         self._uses: list[Span] = []
         self.variables: set[str] = set()
         """The names of every variable that was met where an image stands."""
-        self._prefixes = "|".join(re.escape(prefix) for prefix in sorted(prefixes, key=len, reverse=True))
+        self._prefixes = prefixes
 
     def image(
         self,
@@ -157,7 +158,7 @@ class CiImages:
         masked = mask(text, expressions) if expressions else text
 
         def visible(line: bytes) -> Sequence[Variable]:
-            return [_hidden(variable) if variable.name.lstrip("$") in own else variable for variable in split(line)]
+            return [_hidden(variable) if shell_name(line, variable) in own else variable for variable in split(line)]
 
         for finding in embedded(self.source, masked, shell, where):
             self._command(finding, visible)
@@ -196,63 +197,55 @@ class CiImages:
 
     def findings(self) -> Iterator[Finding]:
         """Everything that was noted, judged together."""
-        for finding in [*self.images.findings(), *self._direct]:
-            yield self._held_back(finding) if isinstance(finding, Found) else finding
+        noted = [*self.images.findings(), *self._direct]
+        made = [finding for finding in noted if isinstance(finding, Skipped) and finding.class_ is Class.BUILD_OUTPUT]
+        outputs = Outputs((finding.text, finding.span.start) for finding in made)
+        broken = self._broken(Spans(finding.span for finding in made))
+        followed = Spans(self._followed)
+        for finding in noted:
+            yield self._judged(finding, outputs, followed, broken) if isinstance(finding, Found) else finding
 
-    def _held_back(self, finding: Found) -> Found | Skipped:
-        """A reference whose variable is also used where no image stands is left alone if that could break."""
-        for span, variable in self._followed.items():
-            if not any(span.start <= part.span.start and part.span.end <= span.end for part in finding.parts):
-                continue
-            line = self._compared(variable) or (None if variable.chooses else self._used_elsewhere(variable.name))
-            if line:
-                reason = f"the value of {variable.name} is also used at line {line}, where a new one would break something"
-                return Skipped(finding.span, finding.text, finding.where, Class.CONFLICT, reason, finding.pulled_by)
-        return finding
+    def _judged(self, found: Found, outputs: Outputs, followed: Spans, broken: dict[Span, tuple[str, int]]) -> Found | Skipped:
+        """A reference that is made by this file, or whose new name would break something in it, is left alone."""
+        place = outputs.place_of(found) if found.pulled_by is PulledBy.BUILD else None
+        if place is not None:
+            return self._kept(found, Class.BUILD_OUTPUT, f"is built, tagged or pushed at line {self._line(place)}")
+        for part in found.parts:
+            value = followed.at(part.span.start)
+            if value is not None and part.path is None and value in broken:
+                name, use = broken[value]
+                reason = f"the value of {name} is also used at line {self._line(use)}, where a new one would break something"
+                return self._kept(found, Class.CONFLICT, reason)
+        return found
 
-    def _compared(self, variable: Variable) -> int | None:
-        """The line where a condition compares the variable with a text."""
-        name = re.escape(variable.name)
-        nothing = r"""(?!\s*(?:null\b|''|""))"""
-        pattern = rf"{name}(?![\w-])\s*(?:[=!]=|=~){nothing}|[\"'\w]\s*[=!]=\s*{name}(?![\w-])|startsWith\(\s*{name}(?![\w-])"
-        return self._line_of(re.compile(encode(pattern)), variable.reach, lambda _: True)
+    def _kept(self, found: Found, class_: Class, reason: str) -> Skipped:
+        return Skipped(found.span, found.text, found.where, class_, reason, found.pulled_by)
 
-    def _used_elsewhere(self, name: str) -> int | None:
-        """The line of a use of a variable that a new value would break, if there is one.
+    def _line(self, at: int) -> int:
+        return self.source.data.count(b"\n", 0, at) + 1
 
-        A value that is a whole reference may well be printed; it must only not name what
-        is built. A value that is a piece of one (a registry) may be the place to log in to
-        or to push to.
+    def _broken(self, outputs: Spans) -> dict[Span, tuple[str, int]]:
+        """The values that must stay: the variable's name, and a use that a new value would break.
+
+        A value that is a whole reference may well be printed; it must only not be compared,
+        and not name what is built. A value that is a piece of one (a registry) may be the
+        place to log in to or to push to.
         """
-        outputs = [found.span for found in self._direct if isinstance(found, Skipped) and found.class_ is Class.BUILD_OUTPUT]
-        word = re.escape(name.lstrip("$").rpartition(".")[2])
-        pattern = re.compile(encode(rf"(?:{self._prefixes}){word}(?![\w-])"))
-        if name in self._partial:
-            return self._line_of(pattern, None, lambda at: not any(span.start <= at < span.end for span in self._uses))
-        return self._line_of(pattern, None, lambda at: any(span.start <= at < span.end for span in outputs))
-
-    def _line_of(self, pattern: re.Pattern[bytes], reach: Span | None, breaks: Callable[[int], bool]) -> int | None:
-        """The line of the first match in a text of the document (within ``reach``) that ``breaks``."""
-        for scalar in scalars(self.document.root):
-            if reach and not reach.start <= scalar.span.start < reach.end:
-                continue
-            for match in pattern.finditer(self.source.data, scalar.span.start, scalar.span.end):
-                if breaks(match.start()):
-                    return self.source.data.count(b"\n", 0, match.start()) + 1
-        return None
-
-
-def scalars(root: Node) -> Iterator[Scalar]:
-    """Every text of a document that is no key; what aliases stand for is seen at its anchor."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Scalar):
-            yield node
-        elif isinstance(node, List):
-            pending.extend(reversed(node.items))
-        elif isinstance(node, Mapping):
-            pending.extend(pair.value for pair in reversed(node.pairs))
+        if not self._followed:
+            return {}
+        uses = VariableUses(self.source.data, self.document, self._prefixes)
+        images = Spans(self._uses)
+        broken: dict[Span, tuple[str, int]] = {}
+        for value, variable in self._followed.items():
+            place = uses.compared(variable)
+            for span in uses.of(variable) if place is None else ():
+                elsewhere = images.at(span.start) is None if variable.name in self._partial else outputs.at(span.start) is not None
+                if elsewhere:
+                    place = span.start
+                    break
+            if place is not None:
+                broken[value] = (variable.name, place)
+        return broken
 
 
 def _reader(parts: tuple[Part, ...]) -> Callable[[Scalar, Span], Sequence[Part]]:
@@ -272,7 +265,7 @@ def _hidden(variable: Variable) -> Variable:
 
 
 def _shell() -> Finder:
-    from unhub.formats._format import by_name
+    # imported late: the shell's own helpers may look into CI texts
+    from unhub.formats import shell
 
-    entry = by_name("shell")
-    return entry.find if entry else (lambda source: iter(()))
+    return shell.find

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, use_in
 from unhub.formats._ci import CiImages
 from unhub.formats._docker_actions import INPUTS, MAYBE_IMAGE, Item, Kind, items
 from unhub.formats._github_expressions import EXPRESSION
@@ -16,7 +17,6 @@ from unhub.image.found import Class, Declared, DeclaredKind, PulledBy
 
 DOCKER_SCHEME = "docker://"
 _SHELLS = re.compile(r"\s*(?:/\S+/)?(?:ba|da|z|k)?sh(?:\s|$)")
-_LIKELY_IMAGE = re.compile(r"image|base|from|registry|mirror", re.IGNORECASE)
 
 
 class Steps:
@@ -114,27 +114,20 @@ class Steps:
 
     def _build_argument(self, item: Item, value: Scalar, inputs: Mapping, where: str, scope: Scope) -> None:
         """A build argument is an image where the Dockerfile uses it as the whole of a FROM."""
-        use = self._use_in_dockerfile(item.name, inputs)
-        if use == "whole":
+        dockerfile = self._dockerfile(inputs)
+        use = use_in(dockerfile, item.name)
+        text = decode(value.mapped.data[item.span.start : item.span.end])
+        if use is Use.WHOLE and not is_stage(dockerfile, text):
             self.images.text(value.mapped, item.span, where, PulledBy.BUILD, scope.split)
-        elif use == "part" or (use is None and _LIKELY_IMAGE.search(item.name)):
-            seen = "a part of a FROM in its Dockerfile" if use else "used by a Dockerfile that cannot be looked at from here"
+        elif use is Use.PREFIX or (use is Use.UNKNOWN and LIKELY_IMAGE.fullmatch(item.name)):
+            seen = "the start of a FROM" if use is Use.PREFIX else "of a Dockerfile that cannot be looked at from here"
             reason = f"a build argument, {seen}; change it by hand if it names an image"
             self.images.skip(value.mapped.outer(item.span), where, Class.VARIABLE, reason)
 
-    def _use_in_dockerfile(self, name: str, inputs: Mapping) -> str | None:
-        """``whole``, ``part`` or ``none``: how FROM lines use a build argument. ``None`` where there is no Dockerfile to read."""
-        file = (inputs.text("file") or "").strip()
-        folder = self._folder(inputs)
-        relative = file or (f"{folder}/Dockerfile" if folder else "Dockerfile")
-        if file and self.root:
-            relative = f"{self.root}/{file}"
-        data = self.source.read(relative.replace("/./", "/").removeprefix("./"))
-        if data is None or "$" in relative:
+    def _dockerfile(self, inputs: Mapping) -> bytes | None:
+        """The Dockerfile that a build reads: ``file`` counts from the top of the repository."""
+        file, context = (inputs.text("file") or "").strip(), (inputs.text("context") or "").strip()
+        if "$" in file or (not file and "$" in context):
             return None
-        name_pattern = re.escape(name)
-        reference = rf"\$(?:\{{{name_pattern}[^}}]*\}}|{name_pattern}(?!\w))"
-        text = decode(data)
-        if re.search(rf"(?im)^\s*FROM\s+(?:--\S+\s+)*[\"']?{reference}[\"']?\s*(?:as\s|$)", text):
-            return "whole"
-        return "part" if re.search(rf"(?im)^\s*FROM\s.*{reference}", text) else "none"
+        folder = self.root if file else self._folder(inputs)
+        return self.source.read("/".join(part for part in (folder, (file or "Dockerfile").removeprefix("./")) if part))

@@ -14,7 +14,7 @@ from unhub.image.found import Part, Span
 
 _DEPTH_MAX = 8
 
-PREFIXES = ("env.", "inputs.", "$", "${", "$env:", "%")
+PREFIXES = ("matrix.", "env.", "inputs.", "$", "${", "$env:", "%")
 """How workflows and their scripts write a variable or an input."""
 
 

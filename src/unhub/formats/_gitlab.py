@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from unhub.formats._ci import CiImages, scalars
+from unhub.formats._ci import CiImages
 from unhub.formats._gitlab_services import (
     host_names,
     hosts_in_script,
@@ -17,6 +17,7 @@ from unhub.formats._gitlab_services import (
 from unhub.formats._gitlab_variables import INPUT, Definitions, Scope
 from unhub.formats._scripts import joined, lines
 from unhub.formats._text import decode
+from unhub.formats._variable_uses import scalars
 from unhub.formats._yaml import Mapping, Node, Pair, Scalar, Sequence
 from unhub.image.found import Class, PulledBy, Wrap
 from unhub.image.source import Source

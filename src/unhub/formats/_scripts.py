@@ -55,6 +55,12 @@ def shell_variables(text: bytes, known: Callable[[str], Variable | None]) -> Ite
         yield replace(variable, span=span) if variable else Variable(span, f"${name}", unknown=f"the value of ${name} is not known here")
 
 
+def shell_name(text: bytes, variable: Variable) -> str | None:
+    """The name of a variable that the shell looks up, ``None`` for one that the system puts in."""
+    match = _SHELL_VARIABLE.fullmatch(text, variable.span.start, variable.span.end)
+    return (match[1] or match[2]).decode("ascii") if match else None
+
+
 def lines(document: Document, node: Node | None, follow: Callable[[List], Node | None] = _nowhere, depth: int = 0) -> Iterator[Scalar]:
     """The lines of a script: a text, a list of texts, or lists in lists.
 
@@ -77,7 +83,7 @@ def joined(texts: Sequence[Mapped]) -> Mapped:
     for text in texts:
         pieces += [replace(piece, inner=piece.inner + len(data)) for piece in text.pieces]
         data += text.data
-        if not data.endswith(b"\n"):
+        if not text.data.endswith(b"\n"):
             end = pieces[-1].outer_end if pieces else 0
             pieces.append(Piece(len(data), end, 1, literal=False, width=0))
             data += b"\n"
