@@ -43,6 +43,7 @@ class Position:
     parts: Reader | None = None
     in_text: bool = False
     strip_scheme: str = ""
+    within: Span | None = None
     skip: tuple[Class, str] | None = None
 
 
@@ -94,8 +95,9 @@ class Images:
 
     def _finding(self, position: Position, node: Scalar, uses: Sequence[Position]) -> Found | Skipped:
         text = node.mapped.data
-        lead = len(text) - len(text.lstrip())
-        inner = Span(lead, max(lead, len(text.rstrip())))
+        start, end = position.within or Span(0, len(text))
+        lead = start + len(text[start:end]) - len(text[start:end].lstrip())
+        inner = Span(lead, max(lead, start + len(text[start:end].rstrip())))
         scheme = position.strip_scheme.encode()
         if scheme and text[inner.start : inner.start + len(scheme)].lower() == scheme:
             inner = Span(inner.start + len(scheme), inner.end)
@@ -122,7 +124,7 @@ class Images:
         if node.anchor is None:
             return None
         for alias in self._aliases.get(id(node), ()):
-            if alias.span not in self._used:
+            if alias.span not in self._used and alias.span not in self.stores:
                 return f"the anchor &{node.anchor} is also used at line {self._line(alias.span.start)}, which is no image position"
         if node.span not in self._used and node.span not in self.stores:
             return f"the anchored value is itself used at line {self._line(node.span.start)}, which is no image position"
