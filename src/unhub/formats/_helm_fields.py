@@ -31,12 +31,17 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 def is_image_key(key: str) -> bool:
     """Whether a key says that its value is an image (``image``, ``initImage``, ``node-image``)."""
     lower = key.lower()
-    return lower.endswith("image") and _OTHER_IMAGES.fullmatch(key) is None
+    return lower.endswith("image") and not is_machine_image(key)
 
 
 def is_images_key(key: str) -> bool:
     """Whether a key says that its value holds several images (``images``, ``extraImages``)."""
-    return key.lower().endswith("images") and _OTHER_IMAGES.fullmatch(key) is None
+    return key.lower().endswith("images") and not is_machine_image(key)
+
+
+def is_machine_image(key: str) -> bool:
+    """Whether a key says that its value is an image of a machine or a picture (``vmImage``, ``logoImage``)."""
+    return _OTHER_IMAGES.fullmatch(key) is not None
 
 
 def may_be_image(text: str) -> bool:
@@ -69,12 +74,13 @@ class Group:
     @property
     def names(self) -> list[Pair]:
         """The pairs that hold the name, or the whole reference."""
-        return self.fields.get("repository") or self.fields.get("whole") or []
+        return [*self.fields.get("repository", []), *self.fields.get("whole", [])]
 
-    @property
-    def is_split(self) -> bool:
-        """Whether the reference is spread over fields."""
-        return bool(self.fields.get("repository")) or any(self.fields.get(name) for name in ("registry", "tag", "digest"))
+    def is_split(self, name: Pair) -> bool:
+        """Whether the reference that ``name`` begins is spread over fields."""
+        if "repository" in self.fields:
+            return any(pair is name for pair in self.fields["repository"])
+        return any(self.fields.get(field) for field in ("registry", "tag", "digest"))
 
 
 def group(pairs: Iterable[Pair], key: str, *, image_key: bool, listed: bool = False) -> list[Group]:

@@ -70,7 +70,7 @@ class ValuesImages:
             scalar = self.document.scalar(pair.value)
             if scalar is None or not may_be_image(scalar.text.strip()):
                 continue
-            if not at.group.is_split:
+            if not at.group.is_split(pair):
                 self._whole(pair.value, where)
             else:
                 self._split(at, pair, scalar, where, number)
@@ -118,9 +118,9 @@ class ValuesImages:
         span = given[0].value.span if isinstance(given[0].value, Alias) else scalar.mapped.outer(trimmed(scalar))
         registry, tag, digest = (at.group.get(name) for name in ("registry", "tag", "digest"))
         for below in self.chart.below(at.place.path, at.group.key):
-            name = below.group.names[-1].value if below.group.names else None
+            name = pair.value if (pair := below.group.get("repository")) else None
             base = below.document.scalar(name)
-            if base is None or below.group.fields.get("whole"):
+            if base is None or "repository" not in below.group.fields:
                 continue
             parts = self._registry(registry.value) if registry else self._registry_below(at)
             theirs = _roles(below.masked.parts(base.mapped, trimmed(base)), Role.REPOSITORY, below.path)

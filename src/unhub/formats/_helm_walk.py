@@ -77,17 +77,18 @@ def dotted(path: tuple[str, ...]) -> str:
 
 
 def walk(document: Document) -> Iterator[At]:
-    """Everything that holds an image, in no special order. An alias is followed where it is written out."""
+    """Everything that holds an image, in the order of the file. An alias is followed where it is written out."""
     stack = [Place(document.root)]
     while stack:
         place = stack.pop()
         node = place.node
         if isinstance(node, Mapping):
             yield from _mapping(document, place, node)
-            stack += _children(place, node)
+            stack += reversed(list(_children(place, node)))
         elif isinstance(node, Sequence):
             yield from _settings(place, node)
-            stack += [Place(item, (*place.path, f"[{number}]"), place.images, True) for number, item in enumerate(node.items)]
+            items = [Place(item, (*place.path, f"[{number}]"), place.images, True) for number, item in enumerate(node.items)]
+            stack += reversed(items)
         elif place.images and isinstance(node, Scalar | Alias):
             yield TextAt(place)
         elif isinstance(node, Scalar) and node.style in "|>" and _EMBEDDED.search(node.mapped.data):

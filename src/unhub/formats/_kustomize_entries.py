@@ -44,7 +44,9 @@ class Entries:
             value = self.document.scalar(pairs[field].value) if field in pairs else None
             if value is not None and is_set(value):
                 parts += self._field(value, role)
-        yield _build.build(self.data, span, parts, where=where, pulled_by=PulledBy.PLATFORM, note=note)
+        # what this entry gives may be selected again by a kustomization built on this one
+        given = "".join(part.text for part in parts if part.role is Role.REPOSITORY)
+        yield _build.build(self.data, span, parts, where=where, pulled_by=PulledBy.PLATFORM, note=note, selected_as=given)
 
     def _span(self, scalar: Scalar) -> Span:
         return scalar.mapped.outer(trimmed(scalar))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from unhub.formats._text import Mapped, decode
 from unhub.image.found import Part, Role, Span
+from unhub.image.source import BYTE_ORDER_MARK
 
 FILLER = b"x"
 """Stands for every byte of an action inside a line: a plain scalar that is also a lawful name."""
@@ -150,6 +151,8 @@ def mask(data: bytes, *, terraform: bool = False) -> Masked:
     for region in regions:
         for start, end in _rows(data, region.start, region.end):
             out[start:end] = b" " * (end - start)
+    if data.startswith(BYTE_ORDER_MARK) and b"{{" in data[:5]:
+        out[:3] = b"   "
     blanked = bytes(out)
     stop, alone = -1, False
     for region in regions:

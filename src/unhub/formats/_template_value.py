@@ -7,7 +7,7 @@ Literals, ``printf`` with literal arguments, and, where the user wants it, the l
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unhub.formats._template import Region, unknown
@@ -19,6 +19,8 @@ _VALUES = re.compile(rb"\.Values((?:\.\w+)+)")
 _NAMED = re.compile(rb'(?:include|template)\s+"([^"]+)"')
 _VERB = re.compile(r"%[-+# 0]*\d*(?:\.\d+)?[a-zA-Z%]")
 _TRANSPARENT = frozenset({"quote", "squote", "trim", "toString", "tpl", "print", "nospace", "trimAll"})
+_WORD = re.compile(rb"\{\{-?[ \t]*(if|with|range|else|end)\b")
+_OPENERS = (b"if", b"with", b"range")
 _DEPTH_MAX = 20
 
 Operand = Part | list["Operand"]
@@ -59,6 +61,8 @@ class Action:
             return self._printf(arguments if first else [*arguments, piped])
         if name == "default":
             return self._default(arguments if first else [*arguments, piped])
+        if name == "coalesce" and arguments and self.defaults:
+            return next((argument for argument in arguments if argument), None)
         return None
 
     def _operand(self, operand: Operand, depth: int) -> list[Part] | None:
@@ -136,6 +140,34 @@ def _piece(part: Part, start: int, end: int) -> list[Part]:
     return [Part(part.text[start:end], _piece_span(part, start, end))] if end > start else []
 
 
+def condition_branches(data: bytes, span: Span, regions: Sequence[Region]) -> Iterator[Span]:
+    """The texts between ``{{ if }}``, ``{{ else }}`` and ``{{ end }}`` where ``span`` holds nothing beside them."""
+    words = [_WORD.match(data, region.start) for region in regions]
+    names = [word[1] if word else b"" for word in words]
+    if not names or names[0] not in _OPENERS or names[-1] != b"end" or (regions[0].start, regions[-1].end) != span:
+        return
+    depth, start = 0, regions[0].end
+    for region, name in zip(regions, names, strict=True):
+        depth += (name in _OPENERS) - (name == b"end")
+        if depth == 0 and region is not regions[-1]:
+            return
+    for region, name in zip(regions[1:], names[1:], strict=True):
+        depth += (name in _OPENERS) - (name == b"end")
+        if (depth == 0 and name == b"else") or region is regions[-1]:
+            yield from _unquoted(data, start, region.start)
+            start = region.end
+
+
+def _unquoted(data: bytes, start: int, end: int) -> Iterator[Span]:
+    """A text without the blanks and quotes around it, unless it is empty."""
+    text = data[start:end]
+    start, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+    if end - start > 1 and data[start : start + 1] in (b'"', b"'") and data[start] == data[end - 1]:
+        start, end = start + 1, end - 1
+    if end > start:
+        yield Span(start, end)
+
+
 def explain(data: bytes, regions: Sequence[Region]) -> str:
     """Where the value of template text comes from, in the words of a chart's author."""
     text = b" ".join(data[region.start : region.end] for region in regions)
@@ -145,8 +177,8 @@ def explain(data: bytes, regions: Sequence[Region]) -> str:
         shown = decode(data[regions[0].start : regions[0].end]) if regions else "a template"
         return f"the value of {' '.join(shown.split())} is not known here"
     reason = f"takes its value from {', '.join([*named, *values])}"
-    literal = re.search(rb'\bdefault\s+"([^"]+)"', text)
-    if literal:
+    literal = re.search(rb'\b(?:default\s+|coalesce\s[^"}]*)"([^"]+)"', text)
+    if literal and len(regions) == 1:
         reason += f'; the default "{decode(literal[1])}" is rewritten with helm_defaults = true'
     elif values:
         reason += ", so it is changed in the chart's values"

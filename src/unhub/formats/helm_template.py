@@ -11,7 +11,7 @@ from unhub.formats import _build, kubernetes
 from unhub.formats._format import Format
 from unhub.formats._template import Masked, Region, mask
 from unhub.formats._template_lines import behind_actions, image_lines
-from unhub.formats._template_value import Action, explain
+from unhub.formats._template_value import Action, condition_branches, explain
 from unhub.formats._text import Mapped, decode
 from unhub.formats._yaml import Document, Empty, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.errors import UnreadableError
@@ -26,6 +26,7 @@ _HELPER = re.compile(
     rb"(?P<body>(?:(?!\{\{-?[ \t]*(?:define|end)\b).)*)\{\{-?[ \t]*end",
     re.DOTALL,
 )
+_MARKER = re.compile(rb"^---(?=[ \t\r\n])", re.MULTILINE)
 _FILLED = re.compile(r"x{5,}")
 _MASK = "{{…}}"
 
@@ -45,7 +46,7 @@ FORMAT = Format(
     name="helm_template",
     title="Helm templates",
     tier="A",
-    files=("*.yaml", "*.yml", "*.json", "*.gotmpl", "*.yaml.tpl", "*.yml.tpl", "templates/*.tpl", "templates/*.txt"),
+    files=("*.yaml", "*.yml", "*.json", "*.gotmpl", "*.yaml.tpl", "*.yml.tpl", "templates/*.tpl"),
     positions=(
         "containers[].image and the other Kubernetes positions",
         "image in a template without a kind",
@@ -65,13 +66,29 @@ def find(source: Source) -> Iterator[Finding]:
     try:
         documents = parse(masked.data)
         findings = list(reader.kubernetes())
-    except UnreadableError as error:
-        findings = list(reader.lines(f"found by its line alone, as the template is {error.message} once its actions are blanked"))
+    except UnreadableError:
+        chunks = list(_chunks(masked))
+        if len(chunks) > 1:
+            for chunk in chunks:
+                text = Mapped.plain(source.data, *chunk)
+                yield from text.lift(find(replace(source, data=text.data)))
+            return
+        findings = list(reader.lines("found by its line alone, as the template is no YAML once its actions are blanked"))
     else:
         for document in documents:
             findings += reader.fragment(document)
     findings += reader.loose()
     yield from _first_at_each_place(findings)
+
+
+def _chunks(masked: Masked) -> Iterator[Span]:
+    """The documents of a template, one of which cannot be read."""
+    start = 0
+    for marker in _MARKER.finditer(masked.data):
+        if marker.start() > start:
+            yield Span(start, marker.start())
+        start = marker.start()
+    yield Span(start, len(masked.data))
 
 
 def find_in_text(source: Source) -> Iterator[Finding]:
@@ -112,7 +129,7 @@ class _Reader:
             if not self.masked.touches(span):
                 yield replace(finding, where=where)
             elif isinstance(finding, Found) or finding.class_ is Class.INVALID:
-                yield self._judge(Mapped.plain(self.masked.data, *span), Span(0, span.end - span.start), where)
+                yield from self._judge(Mapped.plain(self.masked.data, *span), Span(0, span.end - span.start), where)
 
     def fragment(self, document: Document, *, listed_only: bool = False) -> Iterator[Finding]:
         """Every ``image`` of a document that is no Kubernetes object, such as the body of a ``define``."""
@@ -138,17 +155,17 @@ class _Reader:
         text = node.mapped.data
         inner = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
         if inner.start < inner.end and b" " not in text[inner.start : inner.end]:
-            yield self._judge(node.mapped, inner, where)
+            yield from self._judge(node.mapped, inner, where)
 
     def lines(self, note: str) -> Iterator[Finding]:
         """The images by their lines."""
         for text, inner in image_lines(self.masked):
-            yield self._judge(text, inner, "image", note)
+            yield from self._judge(text, inner, "image", note)
 
     def loose(self) -> Iterator[Finding]:
         """Images behind an action on the same line, and texts of helpers that are named after an image."""
         for text, inner in behind_actions(self.masked):
-            yield self._judge(text, inner, "image")
+            yield from self._judge(text, inner, "image")
         for helper in _HELPER.finditer(self.masked.original):
             body = Span(*helper.span("body"))
             raw = self.masked.original[body.start : body.end]
@@ -157,20 +174,28 @@ class _Reader:
             if b"\n" in shown or not shown:
                 continue
             where = f'define "{decode(helper["name"])}"'
-            finding = self._judge(Mapped.plain(self.masked.data, body.start, body.end), inner, where)
-            if isinstance(finding, Found):
-                yield finding
+            judged = self._judge(Mapped.plain(self.masked.data, body.start, body.end), inner, where)
+            yield from (finding for finding in judged if isinstance(finding, Found))
 
-    def _judge(self, text: Mapped, inner: Span, where: str, note: str | None = None) -> Found | Skipped:
+    def _judge(self, text: Mapped, inner: Span, where: str, note: str | None = None) -> Iterator[Found | Skipped]:
+        """The finding for a value; one for each branch of a value that is nothing but a condition."""
         span = text.outer(inner)
         regions = list(self.masked.regions_in(span))
+        if regions:
+            span = Span(min(span.start, regions[0].start), max(span.end, regions[-1].end))
+        branches = list(condition_branches(self.source.data, span, regions))
+        for branch in branches:
+            width = branch.end - branch.start
+            yield from self._judge(Mapped.plain(self.masked.data, *branch), Span(0, width), where, note)
+        if branches:
+            return
         parts = self.masked.parts(text, inner, self._evaluate)
         if regions and not _name_is_known(parts):
-            return self._variable(span, where, regions)
-        known = [part for part in parts if part.known and part.text]
-        if regions and len(known) == 1 and len(parts) == 1 and known[0].span != span:
-            span = known[0].span
-        return _build.build(self.source.data, span, parts, where=where, pulled_by=PulledBy.PLATFORM, note=note)
+            yield self._variable(span, where, regions)
+            return
+        if regions and len(parts) == 1 and parts[0].text:
+            span = parts[0].span
+        yield _build.build(self.source.data, span, parts, where=where, pulled_by=PulledBy.PLATFORM, note=note)
 
     def _evaluate(self, region: Region) -> list[Part]:
         return Action(self.source.data, region, self.settings.helm_defaults).parts()

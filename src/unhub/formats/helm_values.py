@@ -9,6 +9,7 @@ from dataclasses import replace
 from unhub.formats._embed import embedded
 from unhub.formats._format import Format
 from unhub.formats._helm_chart import Chart, read_values
+from unhub.formats._helm_fields import is_machine_image
 from unhub.formats._helm_images import ValuesImages
 from unhub.formats._helm_walk import ImageAt, ManifestAt, PrefixAt, TextAt, walk
 from unhub.formats._template import Masked
@@ -95,6 +96,8 @@ def _explain(mention: Mention) -> tuple[str, str] | None:
     """Why a text that looks like an image is left alone (rule #67)."""
     if "<<" in mention.path:
         return None
+    if any(is_machine_image(key) for key in mention.path):
+        return mention.dotted, "an image of a machine or a picture, by its key"
     if mention.whole:
         return mention.dotted, "no image position that is known"
     return mention.dotted, "inside a longer text that the chart hands on"

@@ -66,7 +66,8 @@ def find(source: Source) -> Iterator[Finding]:
 def _transformer(source: Source, document: Document, root: Mapping) -> Iterator[Finding]:
     entry = document.mapping(root.get("imageTag"))
     if entry is not None:
-        yield from Entries(source.data, document, ()).entry(entry, "imageTag")
+        # which kustomization lists it as a transformer is not known, so it may reach everything
+        yield from Entries(source.data, document, ("",)).entry(entry, "imageTag")
 
 
 def _kustomization(source: Source, document: Document, root: Mapping) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from unhub.image.errors import InvalidReference
@@ -60,7 +60,9 @@ class Declarations:
                         "a rewritten name would switch that off"
                     )
         if found.selected_as is not None:
-            hit = self._reaching(DeclaredKind.SELECTOR, found.selected_as, path)
+            hits = self._all_reaching(DeclaredKind.SELECTOR, found.selected_as, path)
+            # an entry of Kustomize's images does not select itself
+            hit = next((hit for hit in hits if (hit.path, hit.declared.where) != (path, found.where)), None)
             if hit:
                 return (
                     f"{hit.path}:{hit.line} selects this image by its name ({hit.declared.where}) and moves it with newName; "
@@ -70,8 +72,8 @@ class Declarations:
             hit = self._reaching(DeclaredKind.HOST, found.host_replaced, path)
             if hit:
                 return (
-                    f"{hit.path}:{hit.line} reaches this service as {found.host_replaced} ({hit.declared.where}), a host name made from the "
-                    "image name; use its alias there"
+                    f"{hit.path}:{hit.line} reaches this service as {found.host_replaced} ({hit.declared.where}), a host name made from "
+                    "the image name; use its alias there"
                 )
         return None
 
@@ -92,7 +94,10 @@ class Declarations:
         return f"{hit.path}:{hit.line} gives this name to an image that is built here ({hit.declared.where})" if hit else None
 
     def _reaching(self, kind: DeclaredKind, key: str, path: str) -> Declaration | None:
-        return next((hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path)), None)
+        return next(self._all_reaching(kind, key, path), None)
+
+    def _all_reaching(self, kind: DeclaredKind, key: str, path: str) -> Iterator[Declaration]:
+        return (hit for hit in self._by_kind[kind].get(key, ()) if hit.reaches(path))
 
 
 def _key(declared: Declared) -> str:

@@ -1,0 +1,7 @@
+{{- define "shop.init" }}
+- name: init
+  image: busybox:1.36
+  {{- with .Values.command }}
+  command: {{ . }}
+  {{- end }}
+{{- end }}
