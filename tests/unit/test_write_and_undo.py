@@ -258,3 +258,13 @@ def test_the_journal_lies_in_the_git_directory_never_in_the_tree(tmp_path: Path)
     plain = tmp_path / "plain"
     plain.mkdir()
     assert tmp_path / "state" in locate(plain, tmp_path / "state").parents
+
+
+def test_a_run_killed_before_it_was_noted_does_not_stand_in_the_way_of_the_next(tree: Path, journal: Journal) -> None:
+    first = write_plan(plan_of(tree), tree, journal, NOW)
+    assert first is not None
+    undo(journal)
+    (journal.folder / "runs" / first.id / "run.json").unlink()
+    second = write_plan(plan_of(tree), tree, journal, NOW)
+    assert second is not None
+    assert second.id != first.id

@@ -106,6 +106,12 @@ class Journal:
                     found.append(msgspec.json.decode((path / "run.json").read_bytes(), type=Run))
         return sorted(found, key=lambda run: run.id)
 
+    def taken(self) -> set[str]:
+        """Every ID in use, also of a run that was killed before it was noted."""
+        with contextlib.suppress(OSError):
+            return {path.name for path in (self.folder / "runs").iterdir()}
+        return set()
+
     def run(self, run_id: str) -> Run:
         """The run called ``run_id``; raises :class:`UsageError` where there is none."""
         for run in self.runs():

@@ -68,7 +68,7 @@ def _explained(journal: Journal) -> Generator[None]:
 
 def _new_run(journal: Journal, replacements: Sequence[Replacement], now: datetime.datetime) -> Run:
     stamp = now.astimezone(datetime.UTC)
-    taken = {run.id for run in journal.runs()}
+    taken = journal.taken()
     names = (f"{stamp:%Y%m%dT%H%M%SZ}-{number:03d}" for number in range(1000))
     run_id = next(name for name in names if name not in taken)
     changes = tuple(
