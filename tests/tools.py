@@ -79,3 +79,15 @@ def git_repository(folder: Path) -> Path:
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "start"]):
         run([*git, *arguments], folder)
     return folder
+
+
+def go_program(source: Path, folder: Path) -> Path:
+    """Build the Go module in ``source`` (an oracle from somebody else's code) and return the program.
+
+    Skipped by name, or failed, as :func:`tool` does it, where Go is missing.
+    """
+    program = folder / source.name
+    done = subprocess.run([tool("go"), "build", "-o", str(program), "."], cwd=source, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.fail(f"go cannot build {source}: {done.stderr}")
+    return program
