@@ -13,6 +13,7 @@ from unhub.formats._dockerfile_split import Command, fields, flag_value, split_c
 from unhub.formats._dockerfile_stages import Stages, is_integer
 from unhub.formats._dockerfile_template import is_masked, masked, unmasked
 from unhub.formats._dockerfile_text import Spelled
+from unhub.formats._dockerfile_uses import Uses
 from unhub.formats._dockerfile_value import Argument, Scope, Value, without_quotes
 from unhub.formats._dockerfile_word import BrokenWord, Text, Variable, take_apart
 from unhub.formats._text import decode
@@ -38,6 +39,7 @@ class Reader:
     findings: list[Found | Skipped] = field(default_factory=list[Found | Skipped])
     _arguments: dict[Argument, Value] = field(default_factory=dict[Argument, Value])
     _stage_values: list[Part] = field(default_factory=list[Part])
+    _uses: Uses = field(default_factory=Uses)
 
     def read(self, line: Line) -> None:
         """Take in one instruction."""
@@ -46,6 +48,8 @@ class Reader:
         self._command(command, line)
         if line.doubtful:
             self.findings[before:] = [_doubted(finding) for finding in self.findings[before:]]
+        elif self.stage >= 0:
+            self._uses.see(command, line.text, self.scope.escape)
 
     def comment(self, line: Line) -> None:
         """Take in a comment that is an instruction taken out of use (rule #73): it changes nothing else."""
@@ -64,15 +68,14 @@ class Reader:
         """Everything found, the defaults of ARGs that are a whole reference included, in the order of the file."""
         for argument, value in self._arguments.items():
             self.findings.append(self._build(argument.written, value, f"ARG {argument.name}"))
-        shared = {part.span for part in self._stage_values}
-        held = [self._held(finding, shared) if isinstance(finding, Found) else finding for finding in self.findings]
-        yield from sorted(held, key=lambda finding: finding.span)
+        careful = [self._careful(finding) if isinstance(finding, Found) else finding for finding in self.findings]
+        yield from sorted(careful, key=lambda finding: finding.span)
 
     def _command(self, command: Command, line: Line, prefix: str = "") -> None:
         if command.keyword == "from":
             self._from(command, line, f"{prefix}FROM")
         elif command.keyword == "arg" and self.stage < 0 and not line.doubtful:
-            self._arg(command, line)
+            self._arg(command)
         elif command.keyword == "onbuild":
             inner = split_command(command.rest)
             if inner.keyword == "from":
@@ -84,10 +87,10 @@ class Reader:
         else:
             self._sources(command, prefix, onbuild=False)
 
-    def _arg(self, command: Command, line: Line) -> None:
+    def _arg(self, command: Command) -> None:
         for word in words(command.rest, self.scope.escape):
             try:
-                self.scope.declare(word, line.first)
+                self.scope.declare(word)
             except BrokenWord as error:
                 self._skip(word.span, "ARG", Class.INVALID, f"BuildKit refuses this: {error}")
 
@@ -111,10 +114,10 @@ class Reader:
         except BrokenWord as error:
             self._skip(word.span, where, Class.INVALID, f"BuildKit refuses this: {error}")
             return
-        reason = self.stages.base(value.text, self.stage + line.doubtful) if value.known else None
+        reason = self.stages.base(value, self.stage + line.doubtful)
         if reason is not None:
             self._skip(word.span, where, Class.STAGE, reason)
-            self._stage_values += [part for part in value.parts if part.text]
+            self._stage_values += [part for part in value.parts if part.known]
             return
         finding = self._build(word.span, value, where, is_pull=True)
         self.findings.append(finding)
@@ -200,16 +203,14 @@ class Reader:
     def _skip(self, span: Span, where: str, class_: Class, reason: str) -> None:
         self.findings.append(Skipped(span, decode(self.data[span.start : span.end]), where, class_, reason, PulledBy.BUILD))
 
-    @staticmethod
-    def _held(found: Found, shared: set[Span]) -> Found:
-        """A name that is made of bytes which also name a stage cannot change alone."""
-        place = 0
-        end = written_name_length("".join(part.text for part in found.parts))
-        for part in found.parts:
-            if place < end and part.span in shared:
-                return replace(found, safety=Safety.SHOWN, note="its ARG also names a stage of this file")
-            place += len(part.text)
-        return found
+    def _careful(self, found: Found) -> Found:
+        """A name made of an ARG that means something else too: held back if it names a stage, else said."""
+        spelling = {part.span for part in _name_parts(found.parts)}
+        if spelling & {part.span for part in self._stage_values}:
+            return replace(found, safety=Safety.SHOWN, note="its ARG also names a stage of this file")
+        names = [name for name, argument in self.scope.arguments.items() if spelling & {part.span for part in argument.value.parts}]
+        notes = [note for name in names if (note := self._uses.note(name))]
+        return replace(found, note="; ".join([found.note, *notes] if found.note else notes)) if notes else found
 
 
 def stage_name(command: Command) -> str | None:
@@ -224,6 +225,16 @@ def _stage_arguments(command: Command) -> list[Spelled] | None:
     if len(arguments) == 1 or (len(arguments) == 3 and arguments[1].data.lower() == b"as"):
         return arguments
     return None
+
+
+def _name_parts(parts: tuple[Part, ...]) -> Iterator[Part]:
+    """The parts that spell some of the name, not only the tag."""
+    end = written_name_length("".join(part.text for part in parts))
+    place = 0
+    for part in parts:
+        if place < end:
+            yield part
+        place += len(part.text)
 
 
 def _may_be_stage(name: str) -> bool:

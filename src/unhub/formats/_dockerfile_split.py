@@ -104,18 +104,22 @@ def words(rest: Spelled, escape: int) -> Iterator[Spelled]:
     """The arguments of ARG: split at white space outside quotes, which are kept."""
     data, place = rest.data, 0
     while (place := leading_space(data, place)) < len(data):
-        end = _word_end(data, place, escape)
-        yield rest.cut(place, end)
-        place = end
+        end, after = _word_end(data, place, escape)
+        if end > place:
+            yield rest.cut(place, end)
+        place = after
 
 
-def _word_end(data: bytes, place: int, escape: int) -> int:
+def _word_end(data: bytes, place: int, escape: int) -> tuple[int, int]:
+    """The end of a word, and where to read on: an escape character that ends the line is dropped."""
     quote: int | None = None
     while place < len(data):
         mark = data[place]
         if quote is None and leading_space(data, place) > place:
-            return place
+            return place, place
         if mark == escape and quote != ord("'"):
+            if place + 1 == len(data):
+                return place, len(data)
             place += 2
             continue
         if mark == quote:
@@ -123,7 +127,7 @@ def _word_end(data: bytes, place: int, escape: int) -> int:
         elif quote is None and mark in _QUOTES:
             quote = mark
         place += 1
-    return len(data)
+    return len(data), len(data)
 
 
 def can_hold_heredoc(line: Spelled) -> bool:

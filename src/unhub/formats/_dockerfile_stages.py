@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from unhub.formats._dockerfile_value import Value
+
 SCRATCH = "scratch"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -26,16 +28,25 @@ class Stages:
             self.by_name.setdefault(name.lower(), []).append(self.count)
         self.count += 1
 
-    def base(self, name: str, stage: int) -> str | None:
+    def base(self, value: Value, stage: int) -> str | None:
         """Why the name in the ``FROM`` of ``stage`` is no image, or ``None``.
 
         Compared as written: a stage's own name is kept in lower case, and only stages above count.
+        A name with an unknown part that fits stages above is taken for theirs: the usual way
+        to choose a stage by platform.
         """
-        if name == SCRATCH:
-            return "scratch is the empty image, nothing is pulled"
-        if any(number < stage for number in self.by_name.get(name, ())):
-            return f"{name} is a stage above"
-        return None
+        if value.known:
+            if value.text == SCRATCH:
+                return "scratch is the empty image, nothing is pulled"
+            return f"{value.text} is a stage above" if self._is_above(value.text, stage) else None
+        if not value.text:
+            return None
+        pattern = re.compile("".join(re.escape(part.text) if part.known else ".*" for part in value.parts))
+        fitting = [name for name in self.by_name if self._is_above(name, stage) and pattern.fullmatch(name)]
+        return f"{value.reason}; stages above fit: {', '.join(fitting[:4])}{' …' * (len(fitting) > 4)}" if fitting else None
+
+    def _is_above(self, name: str, stage: int) -> bool:
+        return name in self.by_name and self.by_name[name][0] < stage
 
     def source(self, name: str, stage: int) -> str | None:
         """Why a name in ``COPY --from`` or a mount of ``stage`` is no image, or ``None``: it may be any stage's, in any case."""

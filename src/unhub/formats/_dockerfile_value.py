@@ -52,7 +52,6 @@ class Argument:
     name: str
     written: Span
     value: Value
-    line: int
 
 
 @dataclass(slots=True)
@@ -63,7 +62,7 @@ class Scope:
     arguments: dict[str, Argument] = field(default_factory=dict[str, Argument])
     declared: set[str] = field(default_factory=set[str])
 
-    def declare(self, word: Spelled, line: int) -> None:
+    def declare(self, word: Spelled) -> None:
         """Take ``NAME`` or ``NAME=default`` of an ARG instruction into the scope.
 
         Raises :class:`~unhub.formats._dockerfile_word.BrokenWord` where BuildKit refuses the default.
@@ -75,7 +74,7 @@ class Scope:
         start = word.data.find(b"=") + 1
         default = word.cut(start, len(word))
         value = self.evaluate(default)
-        self.arguments[name] = Argument(name, without_quotes(default).span, value, line)
+        self.arguments[name] = Argument(name, without_quotes(default).span, value)
 
     def evaluate(self, word: Spelled) -> Value:
         """The value of a word. Raises :class:`~unhub.formats._dockerfile_word.BrokenWord` as BuildKit does."""
