@@ -31,6 +31,9 @@ COMMANDS = {
     "scan": Lazy("unhub.cli.scan", "Show every image reference and what would become of it."),
     "migrate": Lazy("unhub.cli.migrate", "Show, check or write the move away from Docker Hub."),
     "undo": Lazy("unhub.cli.undo", "Put back what a run of migrate --write changed."),
+    "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
+    "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
+    "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),
     "completion": Lazy("unhub.cli.completion", "Print the script that completes commands in a shell."),
 }
 """Every command, in the order of the help; each module exports ``command``."""

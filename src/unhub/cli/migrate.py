@@ -90,10 +90,8 @@ def _show(plan: Plan, session: Session, wanted: _Wanted, run: Run | None) -> Non
             write(piece)
     elif session.reads_standard_input and wanted.form is None and not wanted.check:
         write_bytes(_changed_text(plan, session))
-    elif wanted.form == "diff" or not (wanted.write or wanted.check):
+    elif wanted.form == "diff" or not wanted.write:
         _show_diff(plan, session.base)
-    elif wanted.check:
-        _show_places(plan)
     _say_result(plan, wanted, run)
 
 
@@ -114,13 +112,6 @@ def _show_diff(plan: Plan, base: Path) -> None:
     if colourful(sys.stdout):
         pieces = (colour(piece) for piece in pieces)
     write_bytes(b"".join(pieces))
-
-
-def _show_places(plan: Plan) -> None:
-    for item in plan.items:
-        if item.fix is not None and item.fix.edits:
-            place = f"{item.path}:{item.line}:{item.column}"
-            write(printable(f"{place}: {item.finding.where}: {item.finding.text} -> {item.decision.target}") + "\n")
 
 
 def _say_result(plan: Plan, wanted: _Wanted, run: Run | None) -> None:

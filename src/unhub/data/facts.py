@@ -62,15 +62,27 @@ class Missing(Dated, frozen=True, kw_only=True):
         return not self.tags or any(fnmatch.fnmatchcase(tag or "latest", glob) for glob in self.tags)
 
 
+class RenovateRule(Dated, frozen=True, kw_only=True):
+    """What Renovate does for some official images by their short names, and would no longer do for the new names.
+
+    ``images`` are paths below ``library/``, ``settings`` the rest of a package rule.
+    """
+
+    images: tuple[str, ...]
+    says: str
+    settings: dict[str, str]
+
+
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is known, by kind."""
 
     mirror: tuple[Mirror, ...] = ()
     lookalike: tuple[Lookalike, ...] = ()
     missing: tuple[Missing, ...] = ()
+    renovate: tuple[RenovateRule, ...] = ()
 
 
-_FILES = ("registries.toml", "coverage.toml")
+_FILES = ("registries.toml", "coverage.toml", "renovate.toml")
 
 
 @cache
@@ -100,4 +112,5 @@ def overridden(path: Path) -> Knowledge:
         mirror=own.mirror + shipped.mirror,
         lookalike=own.lookalike + shipped.lookalike,
         missing=own.missing + tuple(row for row in shipped.missing if (row.target, row.repository) not in replaced),
+        renovate=own.renovate or shipped.renovate,
     )
