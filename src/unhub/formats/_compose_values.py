@@ -9,7 +9,7 @@ from functools import cached_property
 from unhub.formats import _build
 from unhub.formats._compose_template import DEPTH_MAX, Dollar, Literal, Node, Variable, parse
 from unhub.formats._dotenv import Value, read_dotenv
-from unhub.formats._text import Mapped, Piece, decode, encode
+from unhub.formats._text import Mapped, Piece, encode
 from unhub.formats._yaml import Scalar
 from unhub.image.found import Part, Span
 from unhub.image.reference import written_name_length
@@ -47,7 +47,7 @@ class Values:
     def parts(self, scalar: Scalar, inner: Span) -> Sequence[Part]:
         """A piece of a scalar's text as parts: defaults in place, variables of ``.env`` at their place there."""
         parts = list(self._evaluate(parse(scalar.mapped.data, inner), scalar.mapped, None, 0))
-        return _relaxed(parts) or list(_build.mapped(scalar.mapped, inner))
+        return parts or list(_build.mapped(scalar.mapped, inner))
 
     def text(self, scalar: Scalar | None) -> str | None:
         """A scalar's text after interpolation, ``None`` where a part of it is not known."""
@@ -73,6 +73,25 @@ class Values:
         """The value of a variable that is named without a value of its own, ``None`` where nothing sets it."""
         value = self.dotenv.get(name)
         return list(self._of_dotenv(value, 0)) if value else None
+
+    def note(self, scalar: Scalar, inner: Span) -> str | None:
+        """What is to be said of a reference whose name is spelled with ``:+``."""
+        if all(part.literal or not part.known for part in self._name(scalar, inner)):
+            return None
+        return CHOSEN if _has_replacement(parse(scalar.mapped.data, inner)) else None
+
+    def comes_from_dotenv(self, scalar: Scalar, inner: Span) -> bool:
+        """Whether a piece of the name stands in the ``.env`` file."""
+        return any(part.path is not None for part in self._name(scalar, inner))
+
+    def _name(self, scalar: Scalar, inner: Span) -> Iterator[Part]:
+        """The parts that spell some of the name, not only of the tag."""
+        parts = self.parts(scalar, inner)
+        name_length, at = written_name_length(_build.written(parts)), 0
+        for part in parts:
+            if at < name_length:
+                yield part
+            at += len(part.text)
 
     def _evaluate(self, nodes: Sequence[Node], text: Mapped, path: str | None, depth: int) -> Iterator[Part]:
         for node in nodes:
@@ -117,33 +136,5 @@ class Values:
             yield Part("", text.outer(node.span), literal=False, path=path)
 
 
-def _relaxed(parts: Sequence[Part]) -> list[Part]:
-    """What stands behind the name is never edited, so it does not matter how it is spelled."""
-    text = _build.written(parts)
-    name_length = written_name_length(text)
-    relaxed: list[Part] = []
-    at = 0
-    for part in parts:
-        relaxed.append(replace(part, literal=True) if at > name_length else part)
-        at += len(part.text)
-    return relaxed
-
-
-def note_on(parts: Sequence[Part]) -> str | None:
-    """What is to be said of a reference made of these parts."""
-    return CHOSEN if any(not part.literal and part.known and not part.text.startswith("$") for part in parts) else None
-
-
-def shown(parts: Sequence[Part]) -> str:
-    """The text that parts spell, for comparisons; unknown parts are empty."""
-    return "".join(part.text for part in parts)
-
-
-def is_known(parts: Sequence[Part]) -> bool:
-    """Whether every part has a value."""
-    return all(part.known for part in parts)
-
-
-def raw(scalar: Scalar) -> str:
-    """The text as it stands, before interpolation."""
-    return decode(scalar.mapped.data).strip()
+def _has_replacement(nodes: Sequence[Node]) -> bool:
+    return any(isinstance(node, Variable) and (node.operator.endswith("+") or _has_replacement(node.word)) for node in nodes)

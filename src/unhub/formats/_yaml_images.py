@@ -11,7 +11,10 @@ from functools import cached_property
 from unhub.formats import _build
 from unhub.formats._text import decode
 from unhub.formats._yaml import Alias, Document, Node, Scalar
-from unhub.image.found import Class, Found, Part, PulledBy, Role, Skipped, Span, Wrap
+from unhub.image.found import Class, Found, Part, PulledBy, Role, Safety, Skipped, Span, Wrap
+
+ESCAPED = "written with escapes, so its bytes cannot be replaced safely"
+"""Why a double-quoted text is shown and not changed (rule #47)."""
 
 Reader = Callable[[Scalar, Span], Sequence[Part]]
 """Splits the text of a scalar (the given inner span of its value) into parts."""
@@ -118,7 +121,11 @@ class Images:
             short_name=position.short_name, selected_as=position.selected_as,
             host_name=position.host_name, host_wrap=position.host_wrap,
         )  # fmt: skip
-        return replace(built, host_replaced=position.host_replaced) if isinstance(built, Found) else built
+        if not isinstance(built, Found):
+            return built
+        if node.style == '"' and not all(literal for _, _, literal in node.mapped.spans(inner)):
+            built = replace(built, safety=Safety.SHOWN, note=ESCAPED)
+        return replace(built, host_replaced=position.host_replaced)
 
     def _shared_elsewhere(self, node: Scalar) -> str | None:
         if node.anchor is None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from unhub.formats import _build
 from unhub.formats._compose_build import Build
 from unhub.formats._compose_services import Service, builds, is_built, is_compose, old_services, services
-from unhub.formats._compose_values import Values, note_on
+from unhub.formats._compose_values import Values
 from unhub.formats._format import Format
 from unhub.formats._yaml import Alias, Document, Mapping, Node, Scalar, parse
 from unhub.formats._yaml import Sequence as List
 from unhub.formats._yaml_images import Images, Position
 from unhub.formats._yaml_mentions import Mention, skip_mentions
 from unhub.image.errors import UnreadableError
-from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, Part, PulledBy, Span
-from unhub.image.reference import written_name_length
+from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, PulledBy, Span
 from unhub.image.source import Source
 
 _NAMES = ("compose.y*ml", "compose.*.y*ml", "compose-*.y*ml", "*.compose.y*ml", "*docker-compose*.y*ml", "*docker-compose*.json")
@@ -129,7 +128,7 @@ class _Project:
             return
         where = f"{service.where}.image"
         skip = self._kept(service, scalar)
-        note = note_on(self.values.parts(scalar, Span(0, len(scalar.mapped.data))))
+        note = self.values.note(scalar, Span(0, len(scalar.mapped.data)))
         if service.where in self.built:
             note = note or "also the name of what is built here: the image that is built gets the new name"
             name = self.values.text(scalar)
@@ -149,6 +148,8 @@ class _Project:
         builder = self.outputs.get(self.values.text(scalar) or scalar.text.strip())
         if builder and service.where not in self.built:
             return Class.BUILD_OUTPUT, f"the name of what {builder} builds"
+        if self.values.text(scalar) == "" and scalar.text:
+            return Class.VARIABLE, f"nothing, unless {scalar.text.strip()} is set"
         if policy == "never":
             return Class.NO_TARGET, "pull_policy: never says that it is there already, under this name"
         return None
@@ -189,16 +190,13 @@ class _Project:
             parts = self.values.defaults.parts(scalar, inner)
             usual = self.values.parts(scalar, inner)
             first = next((part for part in parts if part not in usual), None)
-            if first is None or not first.known or _name(parts) == _name(usual) or first.span in done:
+            if first is None or not first.known or first.span in done or not self.values.comes_from_dotenv(scalar, inner):
                 continue
             done.add(first.span)
             where = f"{position.where} (default)"
-            yield _build.build(self.source.data, first.span, parts, where=where, pulled_by=PulledBy.BUILD, note=note_on(parts))
-
-
-def _name(parts: Sequence[Part]) -> str:
-    text = _build.written(parts)
-    return text[: written_name_length(text)]
+            yield _build.build(
+                self.source.data, first.span, parts, where=where, pulled_by=PulledBy.BUILD, note=self.values.defaults.note(scalar, inner)
+            )
 
 
 def _explain(mention: Mention) -> tuple[str, str] | None:

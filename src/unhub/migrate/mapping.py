@@ -14,6 +14,9 @@ from unhub.image.found import Class, Found, PulledBy, Safety
 from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.migrate.targets import Place, parse_place
 
+RESERVED = "docker.io/library/scratch"
+"""The one name of Docker Hub that cannot be pulled (rule #15)."""
+
 _ADDRESS = re.compile(r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?")
 
 
@@ -82,6 +85,8 @@ class Mapper:
         if reference.registry != DOCKER_HUB and reference.is_docker_hub and "/" not in reference.repository:
             reason = f"{reference.registry} implies no library/, so this may be no official image; name it docker.io/library/… if it is"
             return Decision(Class.NO_TARGET, None, None, reason)
+        if reference.canonical.name == RESERVED:
+            return Decision(Class.NO_TARGET, None, None, "scratch is a reserved name: no registry serves it")
         written = found.text.strip("'\"")
         if reference.is_docker_hub and _ADDRESS.fullmatch(written):
             return Decision(Class.NO_TARGET, None, None, "looks like a host and port, but docker reads it as a Docker Hub image and tag")
