@@ -73,12 +73,8 @@ def _aliases(moved: Iterable[Moved]) -> dict[str, str]:
 
 
 def _host_rule() -> Configuration:
-    return {
-        "description": f"{MARK}ECR Public allows 1 pull a second without a login; whether a look-up counts is unverified",
-        "hostType": "docker",
-        "matchHost": ECR_PUBLIC_REGISTRY,
-        "maxRequestsPerSecond": 1,
-    }
+    """ECR Public allows 1 pull a second without a login; whether a look-up counts is not known, so it is taken to."""
+    return {"hostType": "docker", "matchHost": ECR_PUBLIC_REGISTRY, "maxRequestsPerSecond": 1}
 
 
 def _package_rule(row: RenovateRule, moved: Sequence[Moved]) -> Configuration | None:
@@ -116,22 +112,20 @@ def merge(existing: Configuration, ours: Configuration, moved: Sequence[Moved]) 
     Nothing of the user's is taken away, and doing it twice changes nothing.
     """
     merged = dict(existing)
-    extended: list[str] = []
-    look_at: list[str] = []
+    names = _NewNames(moved, with_origin="registryAliases" in ours)
     rules = [rule for rule in _dictionaries(existing.get("packageRules")) if not _is_ours(rule)]
-    by_origin = "registryAliases" in ours
-    extended_rules = [_extended(rule, number, moved, by_origin, extended, look_at) for number, rule in enumerate(rules)]
+    extended_rules = [names.extend(rule, f"packageRules[{number}]") for number, rule in enumerate(rules)]
     if extended_rules or "packageRules" in ours:
         merged["packageRules"] = [*extended_rules, *ours.get("packageRules", [])]
     if isinstance(existing.get("ignoreDeps"), list):
-        merged["ignoreDeps"] = _with_new_names(existing["ignoreDeps"], moved, "ignoreDeps", extended)
+        merged["ignoreDeps"] = names.added(existing["ignoreDeps"], "ignoreDeps")
     if "hostRules" in ours or "hostRules" in existing:
-        theirs = [rule for rule in _dictionaries(existing.get("hostRules")) if not _is_ours(rule)]
+        theirs = [rule for rule in _dictionaries(existing.get("hostRules")) if rule != _host_rule()]
         known = any(rule.get("matchHost") == ECR_PUBLIC_REGISTRY for rule in theirs)
         merged["hostRules"] = theirs if known else [*theirs, *ours.get("hostRules", [])]
     if "registryAliases" in ours:
         merged["registryAliases"] = {**ours["registryAliases"], **cast(dict[str, str], existing.get("registryAliases") or {})}
-    return Merged(merged, extended, look_at)
+    return Merged(merged, names.extended, names.look_at)
 
 
 def _dictionaries(value: object) -> list[Configuration]:
@@ -143,32 +137,41 @@ def _is_ours(rule: Configuration) -> bool:
     return str(rule.get("description", "")).startswith(MARK)
 
 
-def _extended(
-    rule: Configuration, number: int, moved: Sequence[Moved], by_origin: bool, extended: list[str], look_at: list[str]
-) -> Configuration:
-    """A user's rule with the new names; ``by_origin`` where an alias makes packages be called as at Docker Hub."""
-    result = dict(rule)
-    where = f"packageRules[{number}]"
-    for key in _EXACT:
-        if isinstance(rule.get(key), list):
-            with_origin = by_origin and key == "matchPackageNames"
-            result[key] = _with_new_names(rule[key], moved, f"{where}.{key}", extended, with_origin=with_origin)
-            look_at += [f"{where}.{key}: {name}" for name in rule[key] if isinstance(name, str) and _is_pattern(name)]
-    look_at += [f"{where}.{key}" for key in _OTHER if key in rule]
-    return result
+class _NewNames:
+    """Adds the new name of an image wherever a user's rule has an old one, and notes where.
 
+    ``with_origin`` where an alias makes packages be called as at Docker Hub, whole name.
+    """
 
-def _with_new_names(
-    names: list[object], moved: Sequence[Moved], where: str, extended: list[str], *, with_origin: bool = False
-) -> list[object]:
-    result = list(names)
-    for image in moved:
-        if any(name in names for name in _old_names(image.origin)):
-            for name in (image.target, image.origin) if with_origin else (image.target,):
-                if name not in result:
-                    result.append(name)
-                    extended.append(f"{where}: {name}")
-    return result
+    def __init__(self, moved: Sequence[Moved], *, with_origin: bool) -> None:
+        self._moved = moved
+        self._with_origin = with_origin
+        self.extended: list[str] = []
+        self.look_at: list[str] = []
+
+    def extend(self, rule: Configuration, where: str) -> Configuration:
+        """A user's rule that holds for the new names, too."""
+        result = dict(rule)
+        for key in _EXACT:
+            names = rule.get(key)
+            if isinstance(names, list):
+                result[key] = self.added(
+                    cast(list[object], names), f"{where}.{key}", origin=self._with_origin and key == "matchPackageNames"
+                )
+                self.look_at += [f"{where}.{key}: {name}" for name in cast(list[object], names) if _is_pattern(str(name))]
+        self.look_at += [f"{where}.{key}" for key in _OTHER if key in rule]
+        return result
+
+    def added(self, names: list[object], where: str, *, origin: bool = False) -> list[object]:
+        """``names`` with the new name behind them of every image that they hold by an old one."""
+        result = list(names)
+        for image in self._moved:
+            if any(name in names for name in _old_names(image.origin)):
+                for name in (image.target, image.origin) if origin else (image.target,):
+                    if name not in result:
+                        result.append(name)
+                        self.extended.append(f"{where}: {name}")
+        return result
 
 
 def _old_names(origin: str) -> tuple[str, ...]:
