@@ -186,9 +186,12 @@ def test_a_compose_file_is_known_by_its_name_and_content(path: str, data: bytes,
 
 
 _PIECES = st.sampled_from(
-    ["services:\n", "  web:\n", "    image: ", "node:20\n", "${A:-x}\n", "    build:\n", "      args:\n", "        - A=node\n", "        A: b\n"]
-    + ["      context: .\n", "      cache_from: [a, 'type=registry,ref=b']\n", "      additional_contexts: [a=docker-image://b]\n", "    <<: *a\n"]
-    + ["    build: .\n", "x-a: &a\n", "  image: &b c\n", "    image: *b\n", "    extends: web\n", "      dockerfile_inline: FROM a\n", "    volumes:\n", "\n"]
+    [
+        *("services:\n", "  web:\n", "    image: ", "node:20\n", "${A:-x}\n", "    build:\n", "      args:\n", "        - A=node\n", "\n"),
+        *("      context: .\n", "      cache_from: [a, 'type=registry,ref=b']\n", "      additional_contexts: [a=docker-image://b]\n"),
+        *("    <<: *a\n", "    build: .\n", "x-a: &a\n", "  image: &b c\n", "    image: *b\n", "    extends: web\n", "    volumes:\n"),
+        *("        A: b\n", "      dockerfile_inline: FROM a\n"),
+    ]
 )
 
 

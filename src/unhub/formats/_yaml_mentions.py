@@ -47,15 +47,24 @@ Explain = Callable[[Mention], tuple[str, str] | None]
 """The name of the position and the reason; ``None`` where the mention is known to be no image."""
 
 
-def skip_mentions(data: bytes, root: Node, taken: Iterable[Span], explain: Explain) -> Iterator[Skipped]:
-    """A ``Skipped`` for each text below ``root`` that looks like an image and overlaps no span of ``taken``."""
-    spans = sorted(taken)
-    starts = [span.start for span in spans]
+class Occupied:
+    """Spans that are accounted for, which lie apart."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._spans = sorted(spans)
+        self._starts = [span.start for span in self._spans]
+
+    def overlaps(self, span: Span) -> bool:
+        """Whether a span shares a byte with one of them."""
+        before = bisect.bisect_left(self._starts, span.end)
+        return before > 0 and self._spans[before - 1].end > span.start
+
+
+def skip_mentions(data: bytes, root: Node, taken: Occupied | Iterable[Span], explain: Explain) -> Iterator[Skipped]:
+    """A ``Skipped`` for each text below ``root`` that looks like an image and is not ``taken``."""
+    taken = taken if isinstance(taken, Occupied) else Occupied(taken)
     for mention in mentions(root):
-        before = bisect.bisect_left(starts, mention.span.end)
-        if before and spans[before - 1].end > mention.span.start:
-            continue
-        explained = explain(mention)
+        explained = None if taken.overlaps(mention.span) else explain(mention)
         if explained:
             where, reason = explained
             yield Skipped(mention.span, decode(data[mention.span.start : mention.span.end]), where, Class.NO_TARGET, reason)

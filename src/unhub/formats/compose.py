@@ -14,7 +14,7 @@ from unhub.formats._format import Format
 from unhub.formats._yaml import Alias, Document, Mapping, Node, Scalar, parse
 from unhub.formats._yaml import Sequence as List
 from unhub.formats._yaml_images import Images, Position
-from unhub.formats._yaml_mentions import Mention, skip_mentions
+from unhub.formats._yaml_mentions import Mention, Occupied, skip_mentions
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, PulledBy, Span
 from unhub.image.source import Source
@@ -91,7 +91,7 @@ class _Project:
             self._service(service)
         self._store_fragments()
         found: list[Finding] = [*self.images.findings(), *self.others]
-        taken = [finding.span for finding in found if not isinstance(finding, Declared)]
+        taken = Occupied(finding.span for finding in found if not isinstance(finding, Declared))
         found += self._defaults(found)
         found += skip_mentions(self.source.data, self.document.root, taken, _explain)
         yield from sorted(dict.fromkeys(found), key=lambda finding: finding.span)

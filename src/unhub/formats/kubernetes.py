@@ -10,7 +10,7 @@ from unhub.formats._format import Format
 from unhub.formats._kubernetes_places import Place, builtin_places, custom_places
 from unhub.formats._yaml import Document, Mapping, Scalar, parse
 from unhub.formats._yaml_images import Images, Position
-from unhub.formats._yaml_mentions import Mention, skip_mentions
+from unhub.formats._yaml_mentions import Mention, Occupied, skip_mentions
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Finding, Part, PulledBy, Span
 from unhub.image.reference import written_name_length
@@ -82,7 +82,7 @@ def _in_document(source: Source, document: Document, manifest: Mapping) -> Itera
     for place in _places(source, document, manifest):
         images.add(_position(document, place))
     findings = list(images.findings())
-    taken = [finding.span for finding in findings]
+    taken = Occupied(finding.span for finding in findings)
     for item in _objects(document, manifest):
         findings += skip_mentions(source.data, item, taken, lambda mention, item=item: _explain(item, mention))
     yield from sorted(findings, key=lambda finding: finding.span)
