@@ -31,17 +31,25 @@ BUILD: Final = _switches(
     "--all-platforms --disable-compression --http-proxy --identity-label --inherit-labels --layers --no-hosts --no-hostname --omit-history",
     "--pull-always --pull-never --rewrite-timestamp --save-stages --skip-unused-stages --squash-all --stdin --tls-verify --force-compression",
 )
-PULL: Final = _switches("-a --all-tags -q --quiet --disable-content-trust --tls-verify --unpack --all-platforms --remove-signatures --pull --pull-always --pull-never")
-PUSH: Final = _switches("-a --all-tags -q --quiet --disable-content-trust --tls-verify --compress --force-compression --remove-signatures --rm --all")
+PULL: Final = _switches(
+    "-a --all-tags -q --quiet --disable-content-trust --tls-verify --unpack --all-platforms --remove-signatures --pull --pull-always --pull-never"
+)
+PUSH: Final = _switches(
+    "-a --all-tags -q --quiet --disable-content-trust --tls-verify --compress --force-compression --remove-signatures --rm --all"
+)
 SAVE: Final = _switches("--compress -m --multi-image-archive -q --quiet --uncompressed --all-platforms")
 REMOVE: Final = _switches("-f --force --no-prune -a --all -i --ignore")
 INSPECT: Final = _switches("-s --size -l --latest")
 HISTORY: Final = _switches("-H --human --no-trunc -q --quiet")
 LIST: Final = _switches("-a --all --digests --no-trunc -q --quiet --tree -n --noheading --history")
-COMMIT: Final = _switches("-p --pause -q --quiet -s --squash --include-volumes --no-pause --rm --disable-compression --tls-verify --omit-history")
+COMMIT: Final = _switches(
+    "-p --pause -q --quiet -s --squash --include-volumes --no-pause --rm --disable-compression --tls-verify --omit-history"
+)
 MANIFEST: Final = _switches("-a --amend --insecure -v --verbose --all --tls-verify -p --purge")
 IMAGETOOLS: Final = _switches("--append --dry-run --raw --prefer-index -D --debug")
-SERVICE: Final = _switches("-d --detach -t --tty --init --no-healthcheck --no-resolve-image -q --quiet --read-only --with-registry-auth --force --rollback")
+SERVICE: Final = _switches(
+    "-d --detach -t --tty --init --no-healthcheck --no-resolve-image -q --quiet --read-only --with-registry-auth --force --rollback"
+)
 CREATE_BUILDER: Final = _switches("--append --bootstrap --leave --use -D --debug")
 BAKE: Final = _switches("--load --no-cache --print --pull --push --check -D --debug")
 SCOUT: Final = _switches(
@@ -59,8 +67,12 @@ CRANE: Final = _switches(
     "--allow-nondistributable-artifacts --insecure -v --verbose --full-ref --omit-digest-tags -O -a --all-tags -n --no-clobber",
     "--annotate-ref --remote --fast --set-base-image-annotations --recursive -r",
 )
-ORAS: Final = _switches("-d --debug -v --verbose --insecure --plain-http --no-tty -r --recursive --descriptor --pretty --allow-path-traversal -k --keep-old-files --include-subject")
-REGCTL: Final = _switches("--list --raw-body --force-recursive --digest-tags --include-external --referrers --fast --require-list --require-digest --delete")
+ORAS: Final = _switches(
+    "-d --debug -v --verbose --insecure --plain-http --no-tty -r --recursive --descriptor --pretty --allow-path-traversal -k --keep-old-files --include-subject"
+)
+REGCTL: Final = _switches(
+    "--list --raw-body --force-recursive --digest-tags --include-external --referrers --fast --require-list --require-digest --delete"
+)
 CTR: Final = _switches(
     "--debug --all-platforms --all-metadata --print-chainid --plain-http -k --skip-verify --http-dump --http-trace --local -d --detach --rm -t --tty",
     "--privileged --net-host --null-io --read-only --no-pivot --fifo --cgroup-parent --isolated --enable-cni --seccomp --insecure-limits",
@@ -72,8 +84,14 @@ TRIVY: Final = _switches(
     "--include-dev-deps --removed-pkgs --show-suppressed -v --version --include-non-failures --license-full --trace --light --no-dist",
     "--generate-default-config --disable-telemetry --skip-version-check --skip-vex-repo-update --check-config --cache-clear --render-cause",
 )
-ANCHORE: Final = _switches("-q --quiet -v -vv --verbose --only-fixed --only-notfixed --by-cve --add-cpes-if-none --show-suppressed --profile-mem --profile-cpu --lookup-update-available")
-SCANNER: Final = _switches("--ci --json-pretty -d --debug -q --quiet --no-color --insecure --exclude-base-image-vulns --app-vulns --print-deps --exclude-app-vulns")
-PACK: Final = _switches("--publish --clear-cache -q --quiet -v --verbose --timestamps --no-color --trust-builder --trust-extra-buildpacks --sparse --interactive")
+ANCHORE: Final = _switches(
+    "-q --quiet -v -vv --verbose --only-fixed --only-notfixed --by-cve --add-cpes-if-none --show-suppressed --profile-mem --profile-cpu --lookup-update-available"
+)
+SCANNER: Final = _switches(
+    "--ci --json-pretty -d --debug -q --quiet --no-color --insecure --exclude-base-image-vulns --app-vulns --print-deps --exclude-app-vulns"
+)
+PACK: Final = _switches(
+    "--publish --clear-cache -q --quiet -v --verbose --timestamps --no-color --trust-builder --trust-extra-buildpacks --sparse --interactive"
+)
 KIND: Final = _switches("--retain -q --quiet -v")
 NOTHING: Final = _switches()

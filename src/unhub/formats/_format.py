@@ -14,6 +14,9 @@ from typing import Protocol, cast
 from unhub.image.found import Finding
 from unhub.image.source import Source
 
+NO_EXTENSION = "(no extension)"
+"""Among the globs of a format: every name without a dot, of files that start with ``#!``."""
+
 
 def _always(source: Source) -> bool:
     return True
@@ -86,19 +89,28 @@ def by_name(name: str) -> Entry | None:
 def _pattern(files: tuple[str, ...]) -> re.Pattern[str]:
     alternatives: list[str] = []
     for glob in files:
+        if glob == NO_EXTENSION:
+            alternatives.append(r"(?:.*/)?[^/.]+\Z")
+            continue
         translated = fnmatch.translate(glob)
         alternatives.append(f"(?:.*/)?{translated}" if "/" in glob else rf"(?:.*/)?(?![^/]*/){translated}")
     return re.compile("|".join(alternatives))
 
 
 @cache
-def _any_pattern() -> re.Pattern[str]:
-    return _pattern(tuple(dict.fromkeys(glob for entry in entries() for glob in entry.format.files)))
+def _any_pattern(*, by_name: bool = False) -> re.Pattern[str]:
+    globs = dict.fromkeys(glob for entry in entries() for glob in entry.format.files)
+    return _pattern(tuple(glob for glob in globs if not by_name or glob != NO_EXTENSION))
 
 
 def is_candidate(path: str) -> bool:
     """Whether any format wants a file of this path: if not, it need not even be opened."""
     return _any_pattern().match(path.lower()) is not None
+
+
+def needs_interpreter(path: str) -> bool:
+    """Whether a candidate is wanted only if it starts with ``#!``, its name saying nothing."""
+    return "." not in path.rpartition("/")[2] and _any_pattern(by_name=True).match(path.lower()) is None
 
 
 def candidates(path: str) -> tuple[Entry, ...]:

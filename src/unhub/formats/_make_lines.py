@@ -18,7 +18,9 @@ _TARGETED = re.compile(rb"(?P<target>[^\t#=:][^#=:]*):[ \t]*(?P<rest>(?![:=]).*)
 _DEFINE = re.compile(rb"[ \t]*(?:(?:export|override)[ \t]+)*define[ \t]+(?P<name>[^\s=:?+]+)[ \t]*(?:[:?+!]*=)?[ \t\r]*$")
 _ENDEF = re.compile(rb"[ \t]*endef\b")
 _RULE = re.compile(rb"(?P<target>[^\s#=:][^#=:]*?)[ \t]*&?::?(?!=)(?P<prerequisites>[^;#]*)(?:;(?P<recipe>.*))?", re.DOTALL)
-_CONDITION = re.compile(rb"[ \t]*(?:else[ \t]+)?(?:ifeq|ifneq|ifdef|ifndef)\b|[ \t]*(?:else|endif|include|-include|sinclude|vpath|undefine)\b")
+_CONDITION = re.compile(
+    rb"[ \t]*(?:else[ \t]+)?(?:ifeq|ifneq|ifdef|ifndef)\b|[ \t]*(?:else|endif|include|-include|sinclude|vpath|undefine)\b"
+)
 _PREFIX = re.compile(rb"[ \t]*(?:[@+-][ \t]*)*")
 
 

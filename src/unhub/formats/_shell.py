@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from unhub.formats._commands import Role, Usage
+from unhub.formats._command_usage import Role, Usage
 from unhub.formats._shell_documents import read_by, written_by
 from unhub.formats._shell_findings import Judge
 from unhub.formats._shell_inner import with_inner
@@ -42,8 +42,19 @@ def of_texts(
     """
     script = Script()
     for where, text in texts:
-        script.add(Lift(text).script(scan(text.data), where))
+        script.add(read(source, text, where))
     yield from of_script(source, script, environment)
+
+
+def read(source: Source, text: Mapped, where: str) -> Script:
+    """What one text holds, its comments too where the user asks for them (rule #73)."""
+    found = scan(text.data)
+    script = Lift(text).script(found, where)
+    if source.settings.include_comments:
+        for comment in found.comments:
+            inner = scan(text.data, comment.start + 1, comment.end)
+            script.commands += Lift(text).script(inner, f"{where}: comment" if where else "comment").commands
+    return script
 
 
 def of_script(source: Source, script: Script, environment: Sequence[Assignment] = ()) -> Iterator[Finding]:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from unhub.formats._commands import Role
+from unhub.formats._command_usage import Role
 from unhub.formats._shell_uses import Use
 from unhub.formats._shell_values import Field
 from unhub.image.errors import InvalidReference
 from unhub.image.reference import Reference
 
-_TRANSPORT = re.compile(r"(docker|registry|image|oci|oci-archive|oci-dir|docker-archive|docker-daemon|containers-storage|dir|file|sbom|fs|archive|local|tarball|"
-                        r"sif|podman|ostree|atomic|purl|cpe|shub|library|oras|singularity|https?):(//)?")  # fmt: skip
+_TRANSPORT = re.compile(
+    r"(docker|registry|image|oci|oci-archive|oci-dir|docker-archive|docker-daemon|containers-storage|dir|file|sbom|fs|archive|local|tarball|"
+    r"sif|podman|ostree|atomic|purl|cpe|shub|library|oras|singularity|https?):(//)?"
+)
 _PULLED_TRANSPORTS = ("docker://", "registry:", "registry://", "image://")
+_DAEMON_SCHEMES = frozenset({"grype", "syft", "dive"})
+_TAKES_FILES = frozenset({"grype", "syft", "dive", "dockle", "snyk", "skopeo", "singularity", "apptainer"})
+_FILE = re.compile(r"^[./~]|\.(?:ya?ml|json|tar|tgz|sif|gz)$")
 _IMAGE_ARGUMENT = re.compile(r"IMAGE|IMG|BASE|FROM|PARENT|BUILDER|RUNTIME|STAGE", re.IGNORECASE)
-_NOT_IMAGE_ARGUMENT = re.compile(r"TAG|VERSION|VARIANT|DIGEST|ARCH|PLATFORM|NAME$|URL|DIR|PATH|USER|COMMIT|BRANCH|DATE|REGISTRY", re.IGNORECASE)
+_NOT_IMAGE_ARGUMENT = re.compile(
+    r"TAG|VERSION|VARIANT|DIGEST|ARCH|PLATFORM|NAME$|URL|DIR|PATH|USER|COMMIT|BRANCH|DATE|REGISTRY", re.IGNORECASE
+)
 _REGISTRY_PREFIX = re.compile(r"(?:index\.|registry-1\.|registry\.hub\.)?docker\.(?:io|com)(?:/library)?/?")
 _CHART_IMAGE = re.compile(r"(?:^|\.)(?:\w*[iI]mage)(?:\.(?:repository|name|registry))?$|(?:^|\.)repository$|imageRegistry$")
 
@@ -28,8 +35,6 @@ def split(use: Use) -> Iterator[Use]:
         case Role.TRANSPORT | Role.DESTINATION:
             if use.field.head.startswith("docker://"):
                 yield use.narrow(use.field.cut(9), Role.PULL if use.role is Role.TRANSPORT else Role.OUTPUT)
-            elif use.role is Role.TRANSPORT and use.tool == "skopeo" and not use.field.head:
-                yield use.narrow(use.field, Role.PULL)
         case Role.CONTEXT:
             yield from _context(use)
         case Role.BUILD_ARGUMENT:
@@ -66,17 +71,10 @@ def _without_transport(use: Use) -> Iterator[Use]:
     match = _TRANSPORT.match(head)
     if match and (match[2] or match[1] not in ("registry", "docker", "image", "archive", "library")):
         return
-    if use.tool in ("grype", "syft", "dive", "docker") and match and match[1] in ("docker", "podman"):
-        if use.tool != "docker":
-            yield use.narrow(use.field.cut(match.end()))
-            return
-    if use.tool in ("grype", "syft", "dive", "dockle", "snyk") and _is_path(head):
-        return
-    yield use
-
-
-def _is_path(head: str) -> bool:
-    return head.startswith((".", "/", "~"))
+    if match and use.tool in _DAEMON_SCHEMES and match[1] in ("docker", "podman"):
+        yield use.narrow(use.field.cut(match.end()))
+    elif use.tool not in _TAKES_FILES or not _FILE.search(head):
+        yield use
 
 
 def _context(use: Use) -> Iterator[Use]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from unhub.formats._commands import Role
+from unhub.formats._command_usage import Role
 from unhub.formats._embed import embedded
 from unhub.formats._format import Entry, by_name, choose
 from unhub.formats._shell_inner import base_name, text_of_word
@@ -58,7 +58,8 @@ def _look(source: Source, text: Mapped, entry: Entry, inner: Source, where: str)
 def _file_name(command: Command) -> str | None:
     words = [word.text or "" for word in command.words]
     for output in command.outputs:
-        return _plain_path(output)
+        if not (output.text or "").startswith(("/dev/", "&")):
+            return _plain_path(output)
     names = [base_name(word) for word in words]
     if "tee" in names:
         rest = [word for word in command.words[names.index("tee") + 1 :] if not (word.text or "").startswith("-")]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from unhub.formats import _build
-from unhub.formats._commands import Role
+from unhub.formats._command_usage import Role
 from unhub.formats._shell_arguments import split
 from unhub.formats._shell_tree import Expansion
 from unhub.formats._shell_uses import Use
@@ -36,7 +36,7 @@ def key_of(data: bytes, value: Value) -> str:
 
 
 def _name(data: bytes, span: Span) -> str:
-    return "$" + decode(data[span.start : span.end]).strip("${}()\"")
+    return "$" + decode(data[span.start : span.end]).strip('${}()"')
 
 
 class _Outputs:
@@ -147,8 +147,9 @@ class Judge:
             names = dict.fromkeys(bit.variable.removeprefix(FILLED_IN) for bit in value if bit.variable)
             where = f"{use.where} ({', '.join(names)})" if names else use.where
             yield from self._value(replace(use, where=where), value, place)
-        some = "one of" if count == len(values) else "one of values that are not all known here, or one of"
-        yield self._skip(use, Class.VARIABLE, f"stands for {some} the {count} found where they are written" if count else "is not known here")
+        yield self._skip(
+            use, Class.VARIABLE, _reason(count, len(values))
+        )
 
     def _place(self, use: Use, value: Value) -> Span | None:
         """Where one of several values is written."""
@@ -174,12 +175,17 @@ class Judge:
 
     def _built(self, use: Use, value: Value, span: Span, key: str) -> Found | Skipped:
         parts = [bit.part for bit in value]
-        found = _build.build(
-            self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names
-        )
+        found = _build.build(self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names)
         if isinstance(found, Found) and key in self._local:
             return replace(found, together=key)
         return found
+
+
+def _reason(known: int, all_of_them: int) -> str:
+    if not known:
+        return "its values are not known here"
+    others = "" if known == all_of_them else ", or for another that is not known here"
+    return f"stands for one of {known} images, each found where it is written{others}" if known > 1 else f"stands for an image found where it is written{others}"
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -7,21 +7,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from unhub.formats._commands import Role, Subcommand, Tool, Usage, engine_function, engine_variable, short_flags, subcommand, tool_named
+from unhub.formats._command_usage import Role, Tool, Usage
+from unhub.formats._commands import Subcommand, engine_function, engine_variable, short_flags, subcommand, tool_named
 from unhub.formats._shell_inner import base_name
 from unhub.formats._shell_tree import Command, Expansion, Word
 from unhub.formats._shell_values import Field, Values
 from unhub.formats._shell_word import FILLED_IN
 
-_NEVER_RUNS: Final = frozenset(
-    "echo printf which type hash man whereis grep egrep fgrep rg sed awk git cat cp mv ls ln rm mkdir touch test [ [[ brew yum dnf apk apt "
-    "apt-get pip pip3 npm yarn systemctl service chmod chown usermod groupadd addgroup adduser complete alias unalias export local declare "
-    "readonly typeset unset set read return exit cd pushd source . choco snap zypper pacman update-alternatives pgrep pkill killall log info "
-    "warn error die fail debug pkg_installed need require requires check_command command_exists".split()
-)
+_NEVER_RUNS: Final = frozenset({
+    "echo", "printf", "which", "type", "hash", "man", "whereis", "grep", "egrep", "fgrep", "rg", "sed", "awk", "git", "cat", "cp", "mv", "ls",
+    "ln", "rm", "mkdir", "touch", "test", "[", "[[", "brew", "yum", "dnf", "apk", "apt", "apt-get", "pip", "pip3", "npm", "yarn", "systemctl",
+    "service", "chmod", "chown", "usermod", "groupadd", "addgroup", "adduser", "complete", "alias", "unalias", "export", "local", "declare",
+    "readonly", "typeset", "unset", "set", "read", "return", "exit", "cd", "pushd", "source", ".", "choco", "snap", "zypper", "pacman",
+    "update-alternatives", "pgrep", "pkill", "killall", "log", "info", "warn", "error", "die", "fail", "debug", "need", "require",
+    "requires", "check_command", "command_exists",
+})  # fmt: skip
 """Commands whose arguments are words, never a command of their own."""
-_OPTIONS_NAME = re.compile(r"opt|arg|flag|param|volume|mount|env|extra|net|tty|user|switch|label|port|secret|platform|gpu|rm$|^it$|limit", re.IGNORECASE)
+_OPTIONS_WORDS: Final = frozenset({
+    "opt", "opts", "option", "options", "arg", "args", "arguments", "flag", "flags", "param", "params", "volume", "volumes", "vol", "vols",
+    "mount", "mounts", "env", "envs", "extra", "extras", "net", "network", "networks", "tty", "user", "switches", "label", "labels", "port",
+    "ports", "secret", "secrets", "platform", "gpu", "gpus", "rm", "it", "limits", "interactive", "ssh", "cache", "config",
+})  # fmt: skip
 _IMAGE_NAME = re.compile(r"image|img|repo|container|tag", re.IGNORECASE)
+_NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LOOKS_LIKE_IMAGE = re.compile(r"[a-z0-9][\w.-]*(?:/[\w.-]+)*(?::[\w.-]+)(?:@.*)?|[a-z0-9][\w.-]*(?:/[\w.-]+)+(?:@.*)?")
 _LEVELS_MAX = 5
 
@@ -236,8 +244,11 @@ class _Arguments:
         later = self._fields[self._at :]
         pieces = [piece for piece in field.word.pieces if isinstance(piece, Expansion)]
         name = pieces[0].name.removeprefix(FILLED_IN) if pieces else ""
-        if name in ("@", "*") or name.endswith(("[@]", "[*]")) or _OPTIONS_NAME.search(name):
+        words = {word.lower() for word in _NAME_WORD.findall(name)}
+        if name in ("@", "*") or name.endswith(("[@]", "[*]")) or words & _OPTIONS_WORDS:
             return bool(later)
+        while later and later[0].elastic:
+            later = later[1:]
         if not later or _IMAGE_NAME.search(name):
             return False
         return later[0].head.startswith("-") or any(_LOOKS_LIKE_IMAGE.fullmatch(other.text or "") for other in later[:3])

@@ -121,7 +121,15 @@ class Values:
                 self._shifting.add(command.function)
             if name:
                 self._calls.setdefault(name, []).append(command)
+            self._note_defaults(command)
 
+    def _note_defaults(self, command: Command) -> None:
+        """``${NAME:=word}`` assigns."""
+        for word in command.words:
+            for _, piece in word.expansions():
+                if piece.operator in (":=", "=") and piece.argument is not None:
+                    assignment = Assignment(piece.name, piece.span, piece.argument)
+                    self._assignments.setdefault(piece.name, []).append((command.function, assignment))
 
     def calls(self, function: str) -> Sequence[Command]:
         """The commands that call a function."""
@@ -205,12 +213,22 @@ class Values:
             return ()
         values: list[Value] = []
         for assignment in found:
-            values += [
-                tuple(Bit(bit.part, bit.use, bit.variable or name) for bit in value)
-                for word in _words(assignment, item)
-                for value in self.word(word, function, seen)
-            ]
+            for value in self._assigned(assignment, item, function, seen):
+                values.append(tuple(Bit(bit.part, bit.use, bit.variable or name) for bit in value))
         return tuple(dict.fromkeys(values))[:VALUES_MAX]
+
+    def _assigned(self, assignment: Assignment, item: str, function: str, seen: frozenset[str]) -> Iterator[Value]:
+        """The values of one assignment; a list of words to loop over is split at blanks, as the shell does."""
+        for word in _words(assignment, item):
+            lone = word.pieces[0] if len(word.pieces) == 1 else None
+            splits = assignment.loop and isinstance(lone, Expansion)
+            items = self._items(lone, function) if splits and isinstance(lone, Expansion) else None
+            for inner in items or [word]:
+                for value in self.word(inner, function, seen):
+                    if splits and not items and isinstance(lone, Expansion) and not lone.quoted and is_known(value):
+                        yield from _blank_separated(value)
+                    else:
+                        yield value
 
     def _parameter(self, number: int, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
         if not function or number == 0 or function in self._shifting:

@@ -12,13 +12,56 @@ from unhub.formats._shell_values import Bit
 from unhub.formats._shell_word import FILLED_IN
 from unhub.image.found import Span
 
-_SAYS: Final = frozenset({
-    "echo", "printf", "log", "info", "warn", "warning", "error", "die", "fail", "debug", "notice", "logger", "export", "local", "readonly",
-})
-_FILES: Final = frozenset({
-    "cd", "pushd", "mkdir", "rmdir", "cp", "mv", "rm", "touch", "cat", "tar", "ls", "source", ".", "find", "git", "ln", "chmod", "chown",
-    "zip", "gzip", "head", "tail", "tee", "dirname", "basename", "realpath",
-})
+_SAYS: Final = frozenset(
+    {
+        "echo",
+        "printf",
+        "log",
+        "info",
+        "warn",
+        "warning",
+        "error",
+        "die",
+        "fail",
+        "debug",
+        "notice",
+        "logger",
+        "export",
+        "local",
+        "readonly",
+    }
+)
+_FILES: Final = frozenset(
+    {
+        "cd",
+        "pushd",
+        "mkdir",
+        "rmdir",
+        "cp",
+        "mv",
+        "rm",
+        "touch",
+        "cat",
+        "tar",
+        "ls",
+        "source",
+        ".",
+        "find",
+        "git",
+        "ln",
+        "chmod",
+        "chown",
+        "zip",
+        "gzip",
+        "head",
+        "tail",
+        "tee",
+        "dirname",
+        "basename",
+        "realpath",
+    }
+)
+_ENGINES: Final = frozenset({"docker", "podman", "nerdctl", "finch", "buildah"})
 _COMPARES: Final = frozenset({"[", "test", "expr"})
 _SAME_VALUE = ("", ":-", "-", ":=", "=", ":?", "?", ":+", "+")
 _JOINS = re.compile(r"(?:^|[\s=,;'\"(\[|]|//|docker-daemon:|[:>] )$")
@@ -38,7 +81,8 @@ class Variables:
             for word in (*((assignment.value,) if assignment.value else ()), *(assignment.items or ())):
                 self._look(word, "part of a longer text", only_joined=True)
         for command in script.commands:
-            self._command(command, images, is_tool=id(command) in tools)
+            engine = any(base_name(word.text) in _ENGINES for word in command.words[:3])
+            self._command(command, images, is_tool=engine or id(command) in tools)
 
     def misused(self, bits: Sequence[Bit]) -> str | None:
         """Why the value that ``bits`` came from cannot be changed, or ``None``."""
@@ -54,10 +98,8 @@ class Variables:
         for word in command.outputs:
             self._look(word, "part of a file name")
         for number, word in enumerate(command.words):
-            if word.span in images:
+            if word.span in images or name in _SAYS:
                 self._look(word, "cut to pieces", only_operators=True)
-            elif name in _SAYS:
-                continue
             elif name in _FILES:
                 self._look(word, f"an argument of {name}")
             elif name in _COMPARES and not (number and command.words[number - 1].text in ("-n", "-z")):

@@ -22,9 +22,7 @@ PLACEHOLDER: Final = re.compile(rb"\x01([^\x01\x02]*)\x02")
 
 FILLED_IN: Final = "filled in: "
 """In front of the name of an expansion that was a placeholder."""
-_FOREIGN = re.compile(
-    PLACEHOLDER.pattern + rb"|\$\{\{[^\n]{0,500}?\}\}|\$\[\[[^\n]{0,500}?\]\]|\{\{[^\n]{0,500}?\}\}|\{%[^\n]{0,500}?%\}"
-)
+_FOREIGN = re.compile(PLACEHOLDER.pattern + rb"|\$\{\{[^\n]{0,500}?\}\}|\$\[\[[^\n]{0,500}?\]\]|\{\{[^\n]{0,500}?\}\}|\{%[^\n]{0,500}?%\}")
 """A placeholder, or a template of GitHub, GitLab, Go or Jinja: filled in before the shell sees the text."""
 _PLAIN = re.compile(rb"[^\s\\'\"$`;&|()<>{\x01]+")
 _PLAIN_IN_QUOTES = re.compile(rb"[^\"\\$`{\x01]+")

@@ -8,8 +8,7 @@ from unhub.formats import _shell
 from unhub.formats._format import Format
 from unhub.formats._make_lines import Kind, Line, lines
 from unhub.formats._make_text import as_shell_text, as_word, variable
-from unhub.formats._shell_scan import scan
-from unhub.formats._shell_tree import Assignment, Lift, Script
+from unhub.formats._shell_tree import Assignment, Script
 from unhub.image.found import Finding, Found, Span
 from unhub.image.source import Source
 
@@ -30,7 +29,7 @@ def find(source: Source) -> Iterator[Finding]:
     script = Script()
     exported: list[Assignment] = []
     for line in lines(source.data):
-        script.add(_script(source.data, line))
+        script.add(_script(source, line))
         if line.kind is Kind.ASSIGNMENT and line.sign != "!=":
             assignment = _assigned(source.data, line)
             script.assignments.append(("", assignment))
@@ -44,14 +43,15 @@ def _assigned(data: bytes, line: Line) -> Assignment:
     return Assignment(variable(line.name), line.span, word, append=line.sign == "+=")
 
 
-def _script(data: bytes, line: Line) -> Script:
+def _script(source: Source, line: Line) -> Script:
     """The commands of one line; of a rule or condition only the variables it uses."""
+    data = source.data
     if line.kind is Kind.RULE:
         return Script(elsewhere=[(as_word(data, line.span.start, line.span.end), "part of a target")])
     if line.kind is Kind.CONDITION:
         return Script(elsewhere=[(as_word(data, line.span.start, line.span.end), "compared with something")])
     text = as_shell_text(data, line.span.start, line.span.end)
-    script = Lift(text).script(scan(text.data), line.name)
+    script = _shell.read(source, text, line.name)
     if line.kind is Kind.ASSIGNMENT:
         script.assignments = []
     return script

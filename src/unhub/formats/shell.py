@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 from unhub.formats import _shell
-from unhub.formats._format import Format
+from unhub.formats._format import NO_EXTENSION, Format
 from unhub.formats._text import Mapped
 from unhub.image.found import Finding
 from unhub.image.source import Source
 
 _SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![ \t]*\S*/(?:env[ \t]+(?:-\S+[ \t]+)*)?(?:ba|da|a|k|mk|z)?sh\b")
-_EXTENSIONS = (".sh", ".bash", ".ksh", ".zsh", ".bats", ".envrc")
+_EXTENSIONS = (".sh", ".bash", ".ksh", ".zsh", ".bats")
 
 
 def _recognise(source: Source) -> bool:
@@ -25,7 +25,7 @@ FORMAT = Format(
     name="shell",
     title="Shell scripts",
     tier="A",
-    files=("*.sh", "*.bash", "*.ksh", "*.zsh", "*.bats"),
+    files=("*.sh", "*.bash", "*.ksh", "*.zsh", "*.bats", NO_EXTENSION),
     positions=(
         "docker, podman, nerdctl: run, create, pull, build, buildx, service, manifest, scout",
         "buildah, skopeo, crane, oras, regctl, ctr, crictl, kubectl, kind, k3d, minikube, pack, trivy, grype, syft and their like",

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unhub.formats._format import is_candidate
+from unhub.formats._format import is_candidate, needs_interpreter
+from unhub.image.source import BYTE_ORDER_MARK
 from unhub.migrate.look import SkippedFile
 
 
@@ -79,12 +80,22 @@ def _walk_folder(top: Path, base: Path, result: Walk, use_gitignore: bool) -> No
 
 
 def _note_file(entry: os.DirEntry[str], path: str, result: Walk) -> None:
+    if needs_interpreter(path) and not (entry.is_file(follow_symlinks=False) and _names_interpreter(entry.path)):
+        return
     if entry.is_file(follow_symlinks=False):
         result.files.append(path)
     elif not entry.is_symlink():
         result.skipped.append(SkippedFile(path, "is not a regular file"))
     elif os.path.isfile(entry.path):
         result.skipped.append(SkippedFile(path, "is a symbolic link; its target is looked at where it lies", unreadable=False))
+
+
+def _names_interpreter(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(5).removeprefix(BYTE_ORDER_MARK).startswith(b"#!")
+    except OSError:
+        return False
 
 
 def _entries(folder: _Folder, result: Walk) -> list[os.DirEntry[str]]:

@@ -1,0 +1,3 @@
+#!/bin/sh
+# docker run node:20
+true # docker pull redis
