@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from unhub.formats import _build
 from unhub.formats._helm_chart import Chart
@@ -90,11 +92,8 @@ class ValuesImages:
 
     def _is_stored(self, scalar: Scalar) -> bool:
         """Whether an anchored value merely waits for its aliases, under a top-level key made for that."""
-        root = self.document.root
-        for pair in root.pairs if isinstance(root, Mapping) else []:
-            if pair.span.start <= scalar.span.start < pair.span.end:
-                return _STORE.fullmatch(pair.name or "") is not None
-        return False
+        at = bisect.bisect_right(self._stores, scalar.span.start, key=lambda span: span.start) - 1
+        return at >= 0 and scalar.span.start < self._stores[at].end
 
     def _split(self, at: ImageAt, pair: Pair, scalar: Scalar, where: str, number: int) -> None:
         count = len(at.group.names)
@@ -215,14 +214,34 @@ class ValuesImages:
         scalar = self.document.resolve(node)
         if scalar is None or scalar.anchor is None:
             return None
-        others = [alias for alias in self.document.aliases if self.document.resolve(alias) is scalar]
-        for other in [scalar, *others]:
+        for other in [scalar, *self._aliases.get(scalar.span, [])]:
             if other.span not in used:
                 return f"the anchor &{scalar.anchor} is also used at line {self._line(other.span.start)}, which is no image position"
         return None
 
+    @cached_property
+    def _aliases(self) -> dict[Span, list[Alias]]:
+        """The aliases of each anchored node."""
+        aliases: dict[Span, list[Alias]] = {}
+        for alias in self.document.aliases:
+            node = self.document.resolve(alias)
+            if node is not None:
+                aliases.setdefault(node.span, []).append(alias)
+        return aliases
+
+    @cached_property
+    def _stores(self) -> list[Span]:
+        """The values of top-level keys that are there to hold anchors."""
+        root = self.document.root
+        pairs = root.pairs if isinstance(root, Mapping) else []
+        return [pair.span for pair in pairs if _STORE.fullmatch(pair.name or "")]
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        return [match.start() for match in re.finditer(rb"\n", self.masked.original)]
+
     def _line(self, place: int) -> int:
-        return self.masked.original.count(b"\n", 0, place) + 1
+        return bisect.bisect_left(self._line_ends, place) + 1
 
     def _shown(self, span: Span) -> str:
         return decode(self.masked.original[span.start : span.end])
