@@ -79,6 +79,7 @@ def test_the_action_refuses_a_command_that_it_does_not_have(repository: tuple[Pa
 def test_the_action_writes_sarif_and_does_not_take_its_inputs_for_shell(repository: tuple[Path, bool], tmp_path: Path) -> None:
     folder, at_hub = repository
     step, sarif = action_step("sarif"), tmp_path / "unhub.sarif"
+    (folder / "$(touch${IFS}harm)").mkdir()
     inputs = action_inputs(sarif_file=str(sarif), paths=". $(touch${IFS}harm)")
     bash(step["run"], folder, 0, **action_environment(step, inputs))
     results = json.loads(sarif.read_text("utf-8"))["runs"][0]["results"]

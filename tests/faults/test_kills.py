@@ -20,6 +20,6 @@ def test_twenty_kills_leave_whole_files_and_the_next_command_puts_things_right(t
         by_undo = number % 2 == 0
         after = recover(folder, left, by_undo=by_undo)
         assert (after.unmoved if by_undo else after.moved) == FILES, f"kill {number}: {left}, then {after}"
-        assert after.others == (), f"kill {number}: {after.others} lie about"
+        assert after.others == 0, f"kill {number}: {after.others} files lie about"
         if not by_undo:
             unhub(folder, "undo")

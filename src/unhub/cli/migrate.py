@@ -69,12 +69,22 @@ def command(selection: Selection, wishes: Wishes, **options: Unpack[_Options]) -
     session = Session.open(selection, wishes)
     if wanted.write and session.reads_standard_input:
         raise UsageError("cannot use --write with standard input", hint="The changed file is written to standard output anyway")
+    if wanted.write:
+        put_back_killed(session.base)
     plan = session.plan()
     run = write_plan(plan, session.base) if wanted.write else None
     _show(plan, session, wanted, run)
     if wanted.summary is not None:
         _write_summary(wanted.summary, summary_markdown.render(plan, wrote=run is not None))
     return _status(plan, wanted, strict=selection.strict)
+
+
+def put_back_killed(base: Path) -> None:
+    """Put back what a killed run left, so that the plan is made of a whole tree."""
+    from unhub.migrate.write import put_back_killed
+
+    for run in put_back_killed(journal_for(base)):
+        say(f"run {run.id} was killed in the middle; its files were put back first")
 
 
 def write_plan(plan: Plan, base: Path) -> Run | None:

@@ -31,7 +31,8 @@ class Replacement:
 def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime) -> Run | None:
     """Write every changed file of ``plan`` or none; ``None`` where nothing changes.
 
-    Raises :class:`ChangedSince` where a file is no longer what was looked at, and
+    Raises :class:`ChangedSince` where a file is no longer what was looked at, also because a
+    killed run had to be put back (:func:`put_back_killed` does so before planning), and
     :class:`WriteFailed` where one cannot be written; the tree is then as it was.
     """
     replacements = [
@@ -42,7 +43,10 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
     if not replacements:
         return None
     with _explained(journal), journal.locked():
-        recover(journal)
+        if recover(journal):
+            raise ChangedSince(
+                "cannot write: files of a run that was killed in the middle were put back just now", hint="Run the command again"
+            )
         run = _new_run(journal, replacements, now)
         _check(replacements)
         done = msgspec.structs.replace(run, state=State.DONE)
@@ -170,6 +174,14 @@ def _put_back(placed: Sequence[Replacement], run_id: str) -> list[str]:
         except OSError:
             lost.append(replacement.shown)
     return lost
+
+
+def put_back_killed(journal: Journal) -> list[Run]:
+    """Put back what killed runs left, before a plan is made of the tree; cheap where there was none."""
+    if all(run.state is not State.WRITING for run in journal.runs()):
+        return []
+    with _explained(journal), journal.locked():
+        return recover(journal)
 
 
 def recover(journal: Journal) -> list[Run]:
