@@ -11,7 +11,7 @@ from functools import cached_property
 from unhub.formats import _build
 from unhub.formats._helm_chart import Chart
 from unhub.formats._helm_fields import is_set, may_be_image
-from unhub.formats._helm_walk import ImageAt, PrefixAt, TextAt
+from unhub.formats._helm_walk import ImageAt, PrefixAt, TextAt, dotted
 from unhub.formats._template import Masked
 from unhub.formats._text import decode
 from unhub.formats._yaml import Alias, Document, Empty, Mapping, Node, Pair, Scalar
@@ -40,6 +40,7 @@ class _Use:
     parts: tuple[Part, ...]
     note: str | None = None
     alias: Alias | None = None
+    key: str | None = None
 
 
 class ValuesImages:
@@ -53,6 +54,7 @@ class ValuesImages:
         self.where = where
         self.uses: list[_Use] = []
         self.prefixes: list[PrefixAt] = []
+        self._blocked: dict[Span, str | None] = {}
 
     def place(self, where: str) -> str:
         """The name of a place of this document in the whole file."""
@@ -106,7 +108,9 @@ class ValuesImages:
             span = pair.value.span
         elif not at.mapping.span.start <= span.start < at.mapping.span.end:
             span = next((node.span for node in at.mapping.values("<<")), at.mapping.span)
-        self.uses.append(_Use(span, where, nodes, tuple(parts), self._note(scalar, tag, digest)))
+        self.uses.append(
+            _Use(span, where, nodes, tuple(parts), self._note(scalar, tag, digest), key=dotted((*at.place.path, str(pair.name))))
+        )
 
     def _overlay(self, at: ImageAt) -> None:
         """An image whose name stands in a file below: here it gets another registry, tag or digest."""
@@ -203,6 +207,7 @@ class ValuesImages:
         found = _build.build(data, use.span, use.parts, where=where, pulled_by=PulledBy.PLATFORM, note=use.note)
         if not isinstance(found, Found):
             return found
+        found = replace(found, values_key=use.key or where)
         if prefix is not None:
             note = f"{prefix.place.where} is set at line {self._line(prefix.scalar.span.start)}, and may take the place of this registry"
             return replace(found, safety=Safety.SHOWN, note=note)
@@ -214,10 +219,13 @@ class ValuesImages:
         scalar = self.document.resolve(node)
         if scalar is None or scalar.anchor is None:
             return None
-        for other in [scalar, *self._aliases.get(scalar.span, [])]:
-            if other.span not in used:
-                return f"the anchor &{scalar.anchor} is also used at line {self._line(other.span.start)}, which is no image position"
-        return None
+        if scalar.span not in self._blocked:
+            others = [scalar, *self._aliases.get(scalar.span, [])]
+            other = next((node for node in others if node.span not in used), None)
+            line = self._line(other.span.start) if other else 0
+            reason = f"the anchor &{scalar.anchor} is also used at line {line}, which is no image position"
+            self._blocked[scalar.span] = reason if other else None
+        return self._blocked[scalar.span]
 
     @cached_property
     def _aliases(self) -> dict[Span, list[Alias]]:

@@ -168,6 +168,24 @@ def _unquoted(data: bytes, start: int, end: int) -> Iterator[Span]:
         yield Span(start, end)
 
 
+def prefixed_values(data: bytes, parts: Sequence[Part]) -> Iterator[str]:
+    """The values that parts put something before which is no registry field of the same image.
+
+    ``docker.io/{{ .Values.image.repository }}`` gives ``image.repository``: a full name written
+    there would stand behind ``docker.io/``.
+    """
+    before, text = "", ""
+    for part in parts:
+        if part.known:
+            text += part.text
+            continue
+        key = next((decode(match[1:]) for match in _VALUES.findall(data[part.span.start : part.span.end])), "")
+        sibling = before.rpartition(".")[0] == key.rpartition(".")[0] and before.lower().endswith("registry")
+        if key and text.endswith("/") and not sibling:
+            yield key
+        before, text = key, ""
+
+
 def explain(data: bytes, regions: Sequence[Region]) -> str:
     """Where the value of template text comes from, in the words of a chart's author."""
     text = b" ".join(data[region.start : region.end] for region in regions)

@@ -11,11 +11,11 @@ from unhub.formats import _build, kubernetes
 from unhub.formats._format import Format
 from unhub.formats._template import Masked, Region, mask
 from unhub.formats._template_lines import behind_actions, image_lines
-from unhub.formats._template_value import Action, condition_branches, explain
+from unhub.formats._template_value import Action, condition_branches, explain, prefixed_values
 from unhub.formats._text import Mapped, decode
 from unhub.formats._yaml import Document, Empty, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.errors import UnreadableError
-from unhub.image.found import Class, Declared, Finding, Found, Part, PulledBy, Skipped, Span
+from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, Part, PulledBy, Skipped, Span
 from unhub.image.source import FormatSettings, Source
 
 _GO = re.compile(
@@ -107,6 +107,9 @@ def find_in_text(source: Source) -> Iterator[Finding]:
 def _first_at_each_place(findings: list[Finding]) -> Iterator[Finding]:
     taken: list[Span] = []
     for finding in findings:
+        if isinstance(finding, Declared):
+            yield finding
+            continue
         at = bisect.bisect_left(taken, finding.span)
         if any(span.start < finding.span.end and finding.span.start < span.end for span in taken[max(0, at - 1) : at + 1]):
             continue
@@ -119,6 +122,11 @@ class _Reader:
     source: Source
     masked: Masked
     settings: FormatSettings
+
+    @property
+    def _chart(self) -> str:
+        """The folder of the chart whose values the template gets."""
+        return self.source.path.rpartition("/templates/")[0] or self.source.folder
 
     def kubernetes(self) -> Iterator[Finding]:
         """What the Kubernetes format finds in the masked text, with the template text put back."""
@@ -177,7 +185,7 @@ class _Reader:
             judged = self._judge(Mapped.plain(self.masked.data, body.start, body.end), inner, where)
             yield from (finding for finding in judged if isinstance(finding, Found))
 
-    def _judge(self, text: Mapped, inner: Span, where: str, note: str | None = None) -> Iterator[Found | Skipped]:
+    def _judge(self, text: Mapped, inner: Span, where: str, note: str | None = None) -> Iterator[Finding]:
         """The finding for a value; one for each branch of a value that is nothing but a condition."""
         span = text.outer(inner)
         regions = list(self.masked.regions_in(span))
@@ -192,6 +200,8 @@ class _Reader:
         parts = self.masked.parts(text, inner, self._evaluate)
         if regions and not _name_is_known(parts):
             yield self._variable(span, where, regions)
+            for key in prefixed_values(self.source.data, parts):
+                yield Declared(DeclaredKind.PREFIXED, key, span, where, (self._chart,))
             return
         if regions and len(parts) == 1 and parts[0].text:
             span = parts[0].span

@@ -113,7 +113,8 @@ class Found:
     keeps it. ``host_replaced`` is a host name that is made from the image name too, but
     beside an alias, so that only a tree that uses it would miss it. References of one file
     with the same ``together`` move all or none: an image that is pulled by its name and
-    then saved, tagged or loaded by it.
+    then saved, tagged or loaded by it. ``values_key`` holds the keys of a
+    Helm value (``image.repository``).
     """
 
     span: Span
@@ -131,6 +132,7 @@ class Found:
     host_wrap: Wrap | None = None
     host_replaced: str | None = None
     together: str | None = None
+    values_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class DeclaredKind(StrEnum):
     """A host name that is used somewhere in the file."""
     OUTPUT = "output"
     """A name and tag that a build gives to its image, so that nobody pulls it; no tag means ``latest``."""
+    PREFIXED = "prefixed"
+    """Keys of a Helm chart's values (``image.repository``) that a template puts a registry before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ class Declarations:
                     f"{hit.path}:{hit.line} selects this image by its name ({hit.declared.where}) and moves it with newName; "
                     "a rewritten name would no longer be selected"
                 )
+        if found.values_key is not None:
+            hit = self._reaching(DeclaredKind.PREFIXED, found.values_key, path)
+            if hit:
+                return f"{hit.path}:{hit.line} puts a registry before this value ({hit.declared.where}); change both by hand"
         if found.host_replaced is not None:
             hit = self._reaching(DeclaredKind.HOST, found.host_replaced, path)
             if hit:
