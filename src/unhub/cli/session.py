@@ -49,7 +49,7 @@ class Session:
                 raise UsageError(f"cannot look at {path}: there is no such file or folder")
         found = load(start_folder(base, selection.paths), selection.config)
         migrate = effective(found.settings.migrate, wishes)
-        return cls(base, selection, migrate, _mapper(migrate, found), _format_settings(migrate, found))
+        return cls(base, selection, migrate, _mapper(migrate, found, base), _format_settings(migrate, found))
 
     @property
     def reads_standard_input(self) -> bool:
@@ -77,6 +77,7 @@ class Session:
             only=frozenset(selection.only),
             include=self.migrate.paths,
             exclude=self.migrate.not_paths,
+            below=self.mapper.options.below,
             max_file_size=self.migrate.max_file_size,
             changed=None if since is None else changed_since(since, self.base),
             cores=selection.jobs or _processors(),
@@ -99,7 +100,14 @@ def effective(migrate: Migrate, wishes: Wishes) -> Migrate:
     return msgspec.structs.replace(migrate, **{name: value for name, value in said.items() if value not in (None, ())})
 
 
-def _mapper(migrate: Migrate, found: Configuration) -> Mapper:
+def _below(base: Path, found: Configuration) -> str:
+    """Where ``base`` lies below the folder of the settings file, whose path globs start there."""
+    if found.folder is None or base == found.folder or not base.is_relative_to(found.folder):
+        return ""
+    return base.relative_to(found.folder).as_posix() + "/"
+
+
+def _mapper(migrate: Migrate, found: Configuration, base: Path) -> Mapper:
     data = found.settings.data.file
     knowledge = builtin() if data is None else overridden((found.folder or Path()) / data)
     options = MappingOptions(
@@ -111,6 +119,7 @@ def _mapper(migrate: Migrate, found: Configuration) -> Mapper:
         gitlab_alias=migrate.gitlab_alias,
         short_names=migrate.short_names,
         accept=frozenset(migrate.accept),
+        below=_below(base, found),
     )
     return Mapper(options, knowledge)
 

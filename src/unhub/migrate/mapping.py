@@ -32,7 +32,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class MappingOptions:
-    """The user's wishes that decide about single references."""
+    """The user's wishes that decide about single references.
+
+    ``below`` is where the run's paths start, seen from the folder that the rules' path globs are
+    relative to: ``""`` or a folder with a ``/`` at its end.
+    """
 
     origin: str = "docker-hub"
     targets: tuple[str, ...] = ("ecr-public",)
@@ -42,6 +46,7 @@ class MappingOptions:
     gitlab_alias: bool = False
     short_names: str = "report"
     accept: frozenset[str] = frozenset()
+    below: str = ""
 
 
 def _matches(path: str, globs: Sequence[str]) -> bool:
@@ -112,7 +117,7 @@ class Mapper:
 
     def _target(self, origin: Reference, path: str) -> Decision:
         for rule in self.options.rules:
-            if fnmatch.fnmatchcase(origin.name, rule.match) and applies_to_path(path, rule.paths, rule.not_paths):
+            if fnmatch.fnmatchcase(origin.name, rule.match) and applies_to_path(self.options.below + path, rule.paths, rule.not_paths):
                 return _by_rule(rule, origin)
         reasons: list[str] = []
         for place in self.targets:

@@ -25,7 +25,8 @@ class RunOptions:
 
     ``max_file_size`` is in bytes; ``only`` names formats, empty means all; ``changed`` are the
     only files whose references count (``None`` means all); ``cores`` is how many processors
-    may be used. What a file declares counts in any case, since it says what others mean.
+    may be used; ``below`` is where paths start, seen from the folder that ``include`` and
+    ``exclude`` are relative to. What a file declares counts in any case, since it says what others mean.
     """
 
     base: Path
@@ -34,6 +35,7 @@ class RunOptions:
     only: frozenset[str] = frozenset()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    below: str = ""
     max_file_size: int = 10_000_000
     changed: frozenset[str] | None = None
     cores: int = 1
@@ -75,7 +77,7 @@ def look_at_tree(
 ) -> list[LookedAt | SkippedFile]:
     """Look at every walked file. ``progress`` is told how many of how many are done."""
     tree = Tree(options.base)
-    files = [path for path in walked.files if applies_to_path(path, options.include, options.exclude)]
+    files = [path for path in walked.files if applies_to_path(options.below + path, options.include, options.exclude)]
     return spread(
         lambda path: look_at_file(tree, path, options, settings),
         files,
