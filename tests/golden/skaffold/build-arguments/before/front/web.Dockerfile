@@ -1,0 +1,6 @@
+ARG BASE=node:20-alpine
+ARG REGISTRY=
+ARG TARGET
+FROM ${BASE} AS build
+FROM ${REGISTRY}quay/base
+FROM ${TARGET}
