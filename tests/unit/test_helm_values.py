@@ -152,7 +152,7 @@ def test_values_of_a_parent_chart_take_the_registry_from_an_unpacked_subchart() 
         ("values.json", '{"image": "x"}', True),
         ("chart/other.yaml", "image: x", True),
         ("chart/ci/test.yaml", "image: x", True),
-        ("chart/Chart.yaml", "image: x", False),
+        ("chart/Chart.yaml", "image: x", True),
         ("chart/templates/values.yaml", "image: x", False),
         ("values.schema.json", '{"image": "x"}', False),
         ("values.yaml", "apiVersion: v1\nkind: Pod\nimage: x", False),

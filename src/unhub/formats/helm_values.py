@@ -11,6 +11,7 @@ from unhub.formats._format import Format
 from unhub.formats._helm_chart import Chart, read_values
 from unhub.formats._helm_fields import is_machine_image
 from unhub.formats._helm_images import ValuesImages
+from unhub.formats._helm_metadata import NAMES, find_metadata
 from unhub.formats._helm_walk import ImageAt, ManifestAt, PrefixAt, TextAt, walk
 from unhub.formats._template import Masked
 from unhub.formats._yaml import Document
@@ -33,7 +34,7 @@ def _recognise(source: Source) -> bool:
     stem = _SUFFIXES.sub("", source.name.lower())
     if stem.endswith("schema") or "templates" in source.folder.split("/") or all(pattern.search(source.data) for pattern in _OBJECT):
         return False
-    if _NAMED.fullmatch(stem):
+    if _NAMED.fullmatch(stem) or source.name.lower() in NAMES:
         return True
     if _OTHERS.fullmatch(stem):
         return False
@@ -48,7 +49,17 @@ FORMAT = Format(
     name="helm_values",
     title="Helm values",
     tier="A",
-    files=("*.yaml", "*.yml", "*.gotmpl", "*values*.json", "*values*.tpl", "*values*.tftpl", "*values*.tmpl"),
+    files=(
+        "*.yaml",
+        "*.yml",
+        "*.gotmpl",
+        "chart.lock",
+        "requirements.lock",
+        "*values*.json",
+        "*values*.tpl",
+        "*values*.tftpl",
+        "*values*.tmpl",
+    ),
     positions=(
         "image",
         "image.registry, .repository, .tag, .digest",
@@ -56,7 +67,10 @@ FORMAT = Format(
         "manifests in block scalars",
         "helmfile values and set",
     ),
-    gaps=("a registry written out in a chart's templates before a repository from its values",),
+    gaps=(
+        "named templates are not followed, so a registry that one puts before a value is not seen",
+        "charts that are not unpacked are not read for the registry they give an image",
+    ),
     order=30,
     needles=(b"image", b"repository"),
     recognise=_recognise,
@@ -65,6 +79,9 @@ FORMAT = Format(
 
 def find(source: Source) -> Iterator[Finding]:
     """Every image of a file of values; images split over fields are one finding each (rule #50)."""
+    if source.name.lower() in NAMES:
+        yield from find_metadata(source)
+        return
     masked, documents = read_values(source.data)
     chart = Chart(source)
     for document in documents:

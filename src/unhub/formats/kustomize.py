@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from unhub.formats._embed import embedded
 from unhub.formats._format import Format
 from unhub.formats._helm_chart import Chart
+from unhub.formats._helm_metadata import chart_repository
 from unhub.formats._kustomize_entries import Entries
 from unhub.formats._kustomize_patches import find_patch, is_json_patch, json_patch
 from unhub.formats._kustomize_scope import NAMES, scope
 from unhub.formats._template import Masked
-from unhub.formats._yaml import Document, Mapping, Node, Pair, Scalar, parse
+from unhub.formats._yaml import Document, Mapping, Node, Scalar, parse
 from unhub.formats._yaml_mentions import Mention, skip_mentions
 from unhub.formats.helm_values import find_in_document
-from unhub.image.found import Class, Declared, Finding, Skipped
+from unhub.image.found import Declared, Finding
 from unhub.image.source import Source
 
 _OPERATION = re.compile(rb"[\"']?\bop[\"']?[ \t]*:[ \t]*[\"']?(?:add|replace|test)\b")
 _TRANSFORMER = re.compile(rb"^[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?ImageTagTransformer\b", re.MULTILINE)
-_DOCKER_HUB = re.compile(r"oci://(?:registry-1\.docker\.io|docker\.io|index\.docker\.io)/.*")
 _PATCHES = ("patches", "patchesJson6902", "patchesStrategicMerge", "transformers", "generators")
 
 
@@ -112,15 +112,7 @@ def _chart(source: Source, document: Document, chart: Mapping, where: str) -> It
             for finding in find_in_document(source, masked, inner, Chart(source), where=f"{where}.valuesInline"):
                 if not isinstance(finding, Declared):
                     yield finding
-        elif pair.name == "repo":
-            yield from _repository(document, pair, where)
-
-
-def _repository(document: Document, pair: Pair, where: str) -> Iterator[Skipped]:
-    scalar = document.scalar(pair.value)
-    if scalar is not None and _DOCKER_HUB.fullmatch(scalar.text.strip()):
-        reason = "a Helm chart that is pulled from Docker Hub; ECR Public has no copy of it that is known"
-        yield Skipped(scalar.content, scalar.text, f"{where}.repo", Class.NO_TARGET, reason)
+    yield from chart_repository(document, chart, "repo", where)
 
 
 def _explain(mention: Mention) -> tuple[str, str] | None:
