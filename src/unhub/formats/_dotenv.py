@@ -1,7 +1,7 @@
 """A ``.env`` file as Compose reads it, with the bytes of every value (rule #55).
 
 Source: ``dotenv/parser.go`` of compose-spec/compose-go (2026-08). ``NAME=value``, ``NAME: value`` and
-``export NAME=value``; ``'…'`` is taken as it stands, ``"…"`` knows escapes, a value without
+``export NAME=value``; ``'…'`` is taken as it stands but for ``\\'``, ``"…"`` knows escapes, a value without
 quotes ends before `` #``. Of a name given twice the last counts.
 """
 
@@ -15,8 +15,10 @@ from unhub.image.source import BYTE_ORDER_MARK
 
 _NAME = re.compile(rb"[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*([=:])?[ \t]*")
 _LINE_END = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_COMMENT = re.compile(rb"[ \t]+#|\A#")
-_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\", b"$": b"$"}
+_COMMENT = re.compile(rb"[ \t]+#")
+# an escaped dollar stays doubled: interpolation then makes one of it
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"'": b"'", b"\\": b"\\", b"$": b"$$"}
+_IN_QUOTES = {b"'": re.compile(rb"\\(')"), b'"': re.compile(rb"\\([nrt\"\\$])")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,7 @@ def _value(data: bytes, start: int) -> tuple[Value, int]:
     if quote in (b"'", b'"') and quote:
         end = _closing(data, start + 1, quote)
         if end is not None:
-            text = Mapped.plain(data, start + 1, end) if quote == b"'" else _unescaped(data, start + 1, end)
-            return Value(text, expands=quote == b'"'), end + 1
+            return Value(_unescaped(data, start + 1, end, _IN_QUOTES[quote]), expands=quote == b'"'), end + 1
     line = _LINE_END.match(data, start)
     raw = (line[0] if line else b"").rstrip(b"\r\n")
     comment = _COMMENT.search(raw)
@@ -71,15 +72,16 @@ def _closing(data: bytes, start: int, quote: bytes) -> int | None:
     return None
 
 
-def _unescaped(data: bytes, start: int, end: int) -> Mapped:
+def _unescaped(data: bytes, start: int, end: int, escape: re.Pattern[bytes]) -> Mapped:
     if b"\\" not in data[start:end]:
         return Mapped.plain(data, start, end)
     out, pieces, at = bytearray(), list[Piece](), start
-    for match in re.compile(rb"\\([nrt\"\\$])").finditer(data, start, end):
+    for match in escape.finditer(data, start, end):
         pieces.append(Piece(len(out), at, match.start() - at))
         out += data[at : match.start()]
-        pieces.append(Piece(len(out), match.start(), 1, literal=False, width=2))
-        out += _ESCAPES[match[1]]
+        spelled = _ESCAPES[match[1]]
+        pieces.append(Piece(len(out), match.start(), len(spelled), literal=False, width=2))
+        out += spelled
         at = match.end()
     pieces.append(Piece(len(out), at, end - at))
     out += data[at:end]
