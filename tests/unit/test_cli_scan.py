@@ -123,7 +123,8 @@ def test_json_is_one_object_and_nothing_else_whatever_happens(tree: Path) -> Non
     (skipped,) = ended.json["skipped"]
     assert skipped["path"] == "broken.yaml"
     assert "line" in skipped["reason"]
-    assert list(skipped) == ["path", "format", "reason"]
+    assert list(skipped) == ["path", "format", "reason", "unreadable"]
+    assert skipped["unreadable"] is True
 
 
 # Exit statuses

@@ -32,8 +32,7 @@ class _Finding(msgspec.Struct):
 
 
 class _SkippedFile(msgspec.Struct):
-    path: str
-    reason: str
+    unreadable: bool = True
 
 
 class _Scan(msgspec.Struct):
@@ -146,7 +145,7 @@ def read_scan(data: bytes, name: str) -> Repository:
 
 
 def _repository(scan: _Scan, name: str) -> Repository:
-    repository = Repository(name, references=len(scan.findings), unreadable_files=len(scan.skipped))
+    repository = Repository(name, references=len(scan.findings), unreadable_files=sum(file.unreadable for file in scan.skipped))
     uses: dict[tuple[str, Class, str | None], Use] = {}
     for finding in scan.findings:
         if finding.class_ in NOT_PULLED:

@@ -123,6 +123,8 @@ def merge(existing: Configuration, ours: Configuration, moved: Sequence[Moved]) 
         theirs = [rule for rule in _dictionaries(existing.get("hostRules")) if rule != _host_rule()]
         known = any(rule.get("matchHost") == ECR_PUBLIC_REGISTRY for rule in theirs)
         merged["hostRules"] = theirs if known else [*theirs, *ours.get("hostRules", [])]
+        if not merged["hostRules"]:
+            del merged["hostRules"]
     if "registryAliases" in ours:
         merged["registryAliases"] = {**ours["registryAliases"], **cast(dict[str, str], existing.get("registryAliases") or {})}
     return Merged(merged, names.extended, names.look_at)
