@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unhub.formats import github_action, github_actions, gitlab_ci
+from unhub.formats import (
+    azure_pipelines,
+    bitbucket,
+    circleci,
+    cloud_build,
+    drone,
+    github_action,
+    github_actions,
+    gitlab_ci,
+    tekton,
+    woodpecker,
+)
 from unhub.formats._docker_actions import Kind, items
 from unhub.formats._github_expressions import EXPRESSION, Context, Literal, Opaque, outcomes
 from unhub.formats._gitlab_services import host_names
 from unhub.formats._gitlab_variables import INPUT
 from unhub.formats._scripts import assigned, commands, joined, mask
 from unhub.formats._text import Mapped
-from unhub.formats._variable_uses import Spans
+from unhub.formats._variable_uses import Spans, scalars
+from unhub.formats._yaml import parse
+from unhub.formats.cloud_build import command_line
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Found, Skipped, Span
 from unhub.image.source import Source
 
-FINDERS = {"github-actions": github_actions.find, "github-action": github_action.find, "gitlab-ci": gitlab_ci.find}
+FORMATS = (github_actions, github_action, gitlab_ci, circleci, azure_pipelines, bitbucket, drone, woodpecker, cloud_build, tekton)
+FINDERS = {module.FORMAT.name: module.find for module in FORMATS}
 
 
 def shown(text: str) -> list[str]:
@@ -159,7 +175,10 @@ WORDS = st.sampled_from([
     "jobs:", "container:", "image:", "services:", "steps:", "- run: docker run ", "- uses: docker://", "node:20", "strategy:", "matrix:",
     "${{ matrix.image }}", "${{ ", " }}", "$IMAGE", "variables:", "IMAGE:", "name:", "alias: x", "script:", "- ", "&a ", "*a", "<<: *a",
     "!reference [a, b]", "\n", "\n  ", "\n    ", "\n      ", "'", '"', "[", "]", "{", "}", ": ", "include:", "spec:", "inputs:", "---\n",
-    "$[[ inputs.x ]]", ">-\n", "|\n", "parallel:", "default: ruby", "runs:", "é", "\t", "with:", "tags:",
+    "$[[ inputs.x ]]", "docker:", "parameters:", "<< parameters.image >>", "pool: {vmImage: x}", "resources:", "containers:", "$(IMAGE)",
+    "apiVersion: tekton.dev/v1\nkind: Task\nspec:", "params:", "taskRef:", "bundle: ", "args: [run, ", "commands:", "settings:", "pipe: docker://",
+    "substitutions:", "orbs:", "executors:", "environment:", "definitions:", "entrypoint: bash", ">-\n",
+    "|\n", "parallel:", "default: ruby", "runs:", "é", "\t", "with:", "tags:",
 ])  # fmt: skip
 
 
@@ -192,6 +211,45 @@ def test_a_called_file_that_is_no_yaml_says_nothing() -> None:
     (finding,) = github_actions.find(source)
     assert isinstance(finding, Found)
     assert finding.text == "alpine"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["docker pull node:20", "docker run -e X='a b' node", "docker build -t 'x y' .", "docker run node sh -c 'a; docker pull x'", "docker"],
+)
+def test_arguments_become_a_command_line_that_leads_back_to_them(text: str) -> None:
+    words = shlex.split(text)[1:]
+    data = json.dumps({"args": words}).encode()
+    document = parse(data)[0]
+    arguments = list(scalars(document.root))
+    line = command_line("docker", arguments)
+    assert shlex.split(line.data.decode()) == shlex.split(text)
+    for word, argument in zip(words, arguments, strict=True):
+        at = line.data.find(word.encode())
+        assert line.outer(Span(at, at + len(word))) == argument.content
+
+
+def test_a_task_in_another_kind_of_cluster_resource_is_left_to_kubernetes() -> None:
+    data = (
+        b"apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: node}], steps: [{image: ruby}]}\n---\napiVersion: tekton.dev/v1\n"
+    )
+    assert [finding.text for finding in tekton.find(Source("a.yaml", data)) if isinstance(finding, Found)] == ["node"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "wanted"),
+    [
+        ("azure-pipelines.yml", "", True),
+        (".azure-pipelines/x.yml", "", True),
+        ("ci/x.yml", "pool: {vmImage: a}", True),
+        ("ci/x.yml", "steps:\n- task: Docker@2\n", True),
+        ("ci/x.yml", "resources:\n  containers:\n  - container: a\n", True),
+        ("ci/x.yml", "resources:\n  limits: x\ncontainers:\n", False),
+        ("ci/x.yml", "steps:\n- task: docker\n", False),
+    ],
+)
+def test_azure_templates_are_known_by_what_they_hold(path: str, text: str, wanted: bool) -> None:
+    assert azure_pipelines.FORMAT.recognise(Source(path, text.encode())) is wanted
 
 
 @pytest.mark.parametrize(

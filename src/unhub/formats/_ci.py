@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from unhub.formats import _build
+from unhub.formats import _build, shell
 from unhub.formats._embed import embedded
-from unhub.formats._format import Finder
 from unhub.formats._scripts import MASK, assigned, commands, mask, shell_name
+from unhub.formats._shell import NEEDLES
 from unhub.formats._text import Mapped, decode
 from unhub.formats._variable_uses import Outputs, Spans, VariableUses
 from unhub.formats._variables import Value, Variable, spell, trimmed
@@ -153,14 +153,16 @@ class CiImages:
 
     def script(self, text: Mapped, where: str, split: Split, expressions: re.Pattern[bytes] | None = None) -> None:
         """Look at the commands of a shell script. ``expressions`` is how the system writes its own variables."""
-        shell = _shell()
+        lower = text.data.lower()
+        if not any(needle in lower for needle in NEEDLES):
+            return
         own = assigned(text.data)
         masked = mask(text, expressions) if expressions else text
 
         def visible(line: bytes) -> Sequence[Variable]:
             return [_hidden(variable) if shell_name(line, variable) in own else variable for variable in split(line)]
 
-        for finding in embedded(self.source, masked, shell, where):
+        for finding in embedded(self.source, masked, shell.find, where):
             self._command(finding, visible)
 
     def foreign_script(self, text: Mapped, where: str, language: str) -> None:
@@ -188,7 +190,7 @@ class CiImages:
 
     def _unmasked(self, finding: Found | Skipped, raw: bytes, split: Split) -> Found | Skipped:
         text = decode(raw) if MASK.search(finding.text) else finding.text
-        names = [variable.name for variable in split(raw)] or [text]
+        names = [decode(raw[variable.span.start : variable.span.end]) for variable in split(raw)] or [text]
         if isinstance(finding, Skipped):
             reason = MASK.sub(lambda _: names[0], finding.reason)
             return replace(finding, text=text, reason=reason)
@@ -262,10 +264,3 @@ def _choice(variable: Variable, data: bytes) -> str:
 
 def _hidden(variable: Variable) -> Variable:
     return replace(variable, values=(), unknown=f"the value of {variable.name} is set in the script")
-
-
-def _shell() -> Finder:
-    # imported late: the shell's own helpers may look into CI texts
-    from unhub.formats import shell
-
-    return shell.find

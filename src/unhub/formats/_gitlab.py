@@ -45,6 +45,7 @@ class Pipeline:
         self.images = images
         self.document = images.document
         self.definitions = definitions
+        self.nested: set[int] = set()
         match = _PIPELINE_FOLDER.search(source.path)
         self.reach = (source.path[: match.start()] if match else source.folder,)
 
@@ -159,7 +160,10 @@ class Pipeline:
         if self._referred(node, where, scope):
             return
         sequence = self.document.sequence(node)
-        for number, item in enumerate(sequence.items if sequence and depth < _NESTING_MAX else []):
+        if sequence is None or (depth and id(sequence) in self.nested):
+            return
+        self.nested.add(id(sequence))
+        for number, item in enumerate(sequence.items if depth < _NESTING_MAX else []):
             place = f"{where}[{number}]"
             if self._referred(item, place, scope, service=True):
                 continue

@@ -25,7 +25,6 @@ _COMMAND = re.compile(
     rb"(?:image[ \t]+|container[ \t]+|buildx[ \t]+)?(?:run|pull|create|build)\b[^\r\n]*)",
     re.MULTILINE,
 )
-_LINES_DEPTH = 10
 
 
 def _nowhere(_node: List) -> Node | None:
@@ -61,19 +60,22 @@ def shell_name(text: bytes, variable: Variable) -> str | None:
     return (match[1] or match[2]).decode("ascii") if match else None
 
 
-def lines(document: Document, node: Node | None, follow: Callable[[List], Node | None] = _nowhere, depth: int = 0) -> Iterator[Scalar]:
-    """The lines of a script: a text, a list of texts, or lists in lists.
+def lines(document: Document, node: Node | None, follow: Callable[[List], Node | None] = _nowhere) -> Iterator[Scalar]:
+    """The lines of a script: a text, a list of texts, or lists in lists; each list once.
 
     ``follow`` finds what a list with a tag of the system's own (``!reference``) stands for.
     """
-    node = document.resolve(node)
-    if isinstance(node, List) and node.tag is not None:
-        node = document.resolve(follow(node))
-    if isinstance(node, Scalar):
-        yield node
-    elif isinstance(node, List) and node.tag is None and depth < _LINES_DEPTH:
-        for item in node.items:
-            yield from lines(document, item, follow, depth + 1)
+    waiting: list[Node | None] = [node]
+    visited: set[int] = set()
+    while waiting:
+        node = document.resolve(waiting.pop())
+        if isinstance(node, List) and node.tag is not None:
+            node = document.resolve(follow(node))
+        if isinstance(node, Scalar):
+            yield node
+        elif isinstance(node, List) and node.tag is None and id(node) not in visited:
+            visited.add(id(node))
+            waiting.extend(reversed(node.items))
 
 
 def joined(texts: Sequence[Mapped]) -> Mapped:
