@@ -24,9 +24,11 @@ from unhub.migrate.edits import apply, merge, plan_fix
 
 WORDS = st.sampled_from(
     [
-        b"docker", b"run", b"pull", b"node:20", b"-it", b"--rm", b"$X", b"${X:-redis}", b"'", b'"', b"`", b"$(", b")", b"(", b"{", b"}", b"<<E",
+        b"docker", b"run", b"pull", b"node:20", b"-it", b"--rm", b"$X", b"${X:-redis}", b"'", b'"', b"`", b"$(",
+        b")", b"(", b"{", b"}", b"<<E",
         b"E", b"\n", b";", b"&&", b"|", b"X=alpine", b"for", b"in", b"do", b"done", b"case", b"esac", b"\\", b"#", b"\xff", b"\0", b"\r\n",
-        b"f()", b"$@", b"build", b"-", b"FROM x", b"sh -c", b"[[", b"((", b"${{ y }}", b"{{z}}", b"\x01v\x02", b"<(", b"X=(", b"${X#a}",
+        b"f()", b"$@", b"build", b"-", b"FROM x",
+        b"sh -c", b"[[", b"((", b"${{ y }}", b"{{z}}", b"\x01v\x02", b"<(", b"X=(", b"${X#a}",
     ]
 )  # fmt: skip
 SCRIPTS = st.lists(WORDS, max_size=40).map(b" ".join) | st.binary(max_size=200)
@@ -82,13 +84,25 @@ def test_deep_nesting_is_reported_and_not_followed() -> None:
         list(shell.find(Source("run.sh", b"docker pull " + b"$(" * 5000)))
 
 
-@pytest.mark.parametrize("piece", [b"'", b'"', b"`", b"$(", b"{{", b"${", b"<<E\n", b"a=(", b"case x in ", b"[[ ", b"f() {", b"\\\n", b"$'"])
+@pytest.mark.parametrize(
+    "piece", [b"'", b'"', b"`", b"$(", b"{{", b"${", b"<<E\n", b"a=(", b"case x in ", b"[[ ", b"f() {", b"\\\n", b"$'"]
+)
 def test_time_grows_with_the_length_of_the_file_only(piece: bytes) -> None:
     data = piece * 20 + b"\n" + (b"docker pull node:20 " + piece + b"\n") * 3000
     started = time.perf_counter()
     with contextlib.suppress(UnreadableError):
         list(shell.find(Source("run.sh", data)))
     assert time.perf_counter() - started < 20, "work that grows with the square takes minutes here"
+
+
+def test_variables_made_of_variables_do_not_explode() -> None:
+    lines = ["X0=node", *(f"X{n}=$X{n - 1}$X{n - 1}" for n in range(1, 60)), "docker pull $X59", "A=$B", "B=$A", "docker pull $A"]
+    assert skipped("\n".join(lines)) == [("$X59", "variable"), ("$A", "variable")]
+
+
+def test_many_values_are_followed_up_to_a_limit() -> None:
+    words = " ".join(f"i{n}:1" for n in range(1100))
+    assert len(texts(f"for i in {words}; do docker pull $i; done")) == 1000
 
 
 @pytest.mark.parametrize(
@@ -166,7 +180,9 @@ def test_images_are_found_where_the_command_takes_them(script: str, images: list
 
 
 def test_what_is_built_here_is_declared_for_the_rest_of_the_tree() -> None:
-    declared = [one for one in shell.find(Source("a/scripts/x.sh", b"docker build -t app:1 .\ndocker push app:1")) if isinstance(one, Declared)]
+    declared = [
+        one for one in shell.find(Source("a/scripts/x.sh", b"docker build -t app:1 .\ndocker push app:1")) if isinstance(one, Declared)
+    ]
     assert [(one.kind, one.key, one.scope) for one in declared] == [(DeclaredKind.OUTPUT, "app:1", ("a/scripts", "a"))]
 
 
@@ -175,7 +191,9 @@ def test_the_kubelet_pulls_before_anybody_can_log_in() -> None:
     assert found.pulled_by is PulledBy.PLATFORM
 
 
-@pytest.mark.parametrize("how", ["echo $X/y", "mkdir $X", "[ $X = node ]", "case $X in a) ;; esac", "docker rm $X", "y=${X##*/}", "> $X.log"])
+@pytest.mark.parametrize(
+    "how", ["echo $X/y", "mkdir $X", "[ $X = node ]", "case $X in a) ;; esac", "docker rm $X", "y=${X##*/}", "> $X.log"]
+)
 def test_a_variable_with_another_use_is_kept(how: str) -> None:
     expected = [] if how.startswith("echo") else [("$X", "conflict")]
     assert [one for one in skipped(f"X=node\ndocker pull $X\n{how}\n") if one[0] == "$X" and one[1] == "conflict"] == expected
@@ -195,7 +213,21 @@ def _valued(command: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "create", "pull", "push", "save", "rmi", "service create", "service update", "inspect", "history", "images", "manifest create", "commit"],
+    [
+        "run",
+        "create",
+        "pull",
+        "push",
+        "save",
+        "rmi",
+        "service create",
+        "service update",
+        "inspect",
+        "history",
+        "images",
+        "manifest create",
+        "commit",
+    ],
 )
 def test_the_docker_client_itself_agrees_which_flags_take_a_value(command: str) -> None:
     try:

@@ -56,7 +56,6 @@ def word(scalar: Scalar) -> Word:
     """A value of YAML as a word that the shell does not look into again."""
     text = scalar.mapped
     pieces = tuple(
-        Text(decode(text.data[inner.start : inner.end]), outer, literal)
-        for inner, outer, literal in text.spans(Span(0, len(text.data)))
+        Text(decode(text.data[inner.start : inner.end]), outer, literal) for inner, outer, literal in text.spans(Span(0, len(text.data)))
     )
     return Word(scalar.content, pieces)

@@ -29,10 +29,12 @@ BUILD: Final = _switches(
     "--compress --force-rm --rm --no-cache --pull -q --quiet --squash --stream --disable-content-trust",
     "--load --push -D --debug --check",
     "--all-platforms --disable-compression --http-proxy --identity-label --inherit-labels --layers --no-hosts --no-hostname --omit-history",
-    "--pull-always --pull-never --rewrite-timestamp --save-stages --skip-unused-stages --squash-all --stdin --tls-verify --force-compression",
+    "--pull-always --pull-never --rewrite-timestamp --save-stages",
+    "--skip-unused-stages --squash-all --stdin --tls-verify --force-compression",
 )
 PULL: Final = _switches(
-    "-a --all-tags -q --quiet --disable-content-trust --tls-verify --unpack --all-platforms --remove-signatures --pull --pull-always --pull-never"
+    "-a --all-tags -q --quiet --disable-content-trust --tls-verify",
+    "--unpack --all-platforms --remove-signatures --pull --pull-always --pull-never",
 )
 PUSH: Final = _switches(
     "-a --all-tags -q --quiet --disable-content-trust --tls-verify --compress --force-compression --remove-signatures --rm --all"
@@ -60,7 +62,8 @@ SCOUT: Final = _switches(
 BUILDAH_FROM: Final = _switches("--http-proxy --pull --pull-always --pull-never -q --quiet --tls-verify -i --identity")
 SKOPEO: Final = _switches(
     "-a --all -q --quiet --preserve-digests --remove-signatures --src-no-creds --dest-no-creds --no-creds --raw --config -n --no-tags",
-    "--dest-compress --dest-decompress --dest-force-compress-format --dest-oci-accept-uncompressed-layers --src-tls-verify --dest-tls-verify",
+    "--dest-compress --dest-decompress --dest-force-compress-format",
+    "--dest-oci-accept-uncompressed-layers --src-tls-verify --dest-tls-verify",
     "--tls-verify --debug --insecure-policy --scoped --dry-run --keep-going --append-suffix -f",
 )
 CRANE: Final = _switches(
@@ -68,30 +71,35 @@ CRANE: Final = _switches(
     "--annotate-ref --remote --fast --set-base-image-annotations --recursive -r",
 )
 ORAS: Final = _switches(
-    "-d --debug -v --verbose --insecure --plain-http --no-tty -r --recursive --descriptor --pretty --allow-path-traversal -k --keep-old-files --include-subject"
+    "-d --debug -v --verbose --insecure --plain-http --no-tty",
+    "-r --recursive --descriptor --pretty --allow-path-traversal -k --keep-old-files --include-subject",
 )
 REGCTL: Final = _switches(
     "--list --raw-body --force-recursive --digest-tags --include-external --referrers --fast --require-list --require-digest --delete"
 )
 CTR: Final = _switches(
-    "--debug --all-platforms --all-metadata --print-chainid --plain-http -k --skip-verify --http-dump --http-trace --local -d --detach --rm -t --tty",
+    "--debug --all-platforms --all-metadata --print-chainid --plain-http -k --skip-verify",
+    "--http-dump --http-trace --local -d --detach --rm -t --tty",
     "--privileged --net-host --null-io --read-only --no-pivot --fifo --cgroup-parent --isolated --enable-cni --seccomp --insecure-limits",
 ) - {"--cgroup-parent"}
 CRICTL: Final = _switches("-D --debug -a --all -q --quiet --no-trunc -p --prune")
 TRIVY: Final = _switches(
-    "-q --quiet -d --debug --ignore-unfixed --no-progress --list-all-pkgs --insecure --reset --clear-cache --skip-db-update --skip-java-db-update",
+    "-q --quiet -d --debug --ignore-unfixed --no-progress",
+    "--list-all-pkgs --insecure --reset --clear-cache --skip-db-update --skip-java-db-update",
     "--skip-update --skip-policy-update --skip-check-update --offline-scan --download-db-only --download-java-db-only --dependency-tree",
     "--include-dev-deps --removed-pkgs --show-suppressed -v --version --include-non-failures --license-full --trace --light --no-dist",
     "--generate-default-config --disable-telemetry --skip-version-check --skip-vex-repo-update --check-config --cache-clear --render-cause",
 )
 ANCHORE: Final = _switches(
-    "-q --quiet -v -vv --verbose --only-fixed --only-notfixed --by-cve --add-cpes-if-none --show-suppressed --profile-mem --profile-cpu --lookup-update-available"
+    "-q --quiet -v -vv --verbose --only-fixed",
+    "--only-notfixed --by-cve --add-cpes-if-none --show-suppressed --profile-mem --profile-cpu --lookup-update-available",
 )
 SCANNER: Final = _switches(
     "--ci --json-pretty -d --debug -q --quiet --no-color --insecure --exclude-base-image-vulns --app-vulns --print-deps --exclude-app-vulns"
 )
 PACK: Final = _switches(
-    "--publish --clear-cache -q --quiet -v --verbose --timestamps --no-color --trust-builder --trust-extra-buildpacks --sparse --interactive"
+    "--publish --clear-cache -q --quiet -v --verbose",
+    "--timestamps --no-color --trust-builder --trust-extra-buildpacks --sparse --interactive",
 )
 KIND: Final = _switches("--retain -q --quiet -v")
 NOTHING: Final = _switches()

@@ -30,7 +30,8 @@ CRANE: dict[str, Usage] = {
 }  # fmt: skip
 _ORAS_ONE, _ORAS_COPY = Usage(flags.ORAS, (Role.PULL,)), Usage(flags.ORAS, (Role.PULL, Role.OUTPUT))
 ORAS: dict[str, Usage] = {
-    **dict.fromkeys(("pull", "discover", "resolve", "manifest fetch", "manifest fetch-config", "blob fetch", "repo tags", "backup"), _ORAS_ONE),
+    **dict.fromkeys(("pull", "discover", "resolve", "manifest fetch", "manifest fetch-config", "blob fetch", "repo tags", "backup"),
+    _ORAS_ONE),
     "copy": _ORAS_COPY, "cp": _ORAS_COPY, "push": Usage(flags.ORAS, (Role.OUTPUT,)), "tag": Usage(flags.ORAS, (Role.OUTPUT,)),
     "attach": Usage(flags.ORAS, (Role.OUTPUT,)),
 }  # fmt: skip
@@ -39,7 +40,8 @@ REGCTL: dict[str, Usage] = {
     **{
         f"{group} {name}": _REGCTL_ONE
         for group in ("image", "manifest", "tag", "index", "artifact", "blob")
-        for name in ("digest", "manifest", "inspect", "config", "export", "get", "get-file", "head", "ls", "ratelimit", "check-base", "list", "tree")
+        for name in ("digest", "manifest", "inspect", "config", "export", "get", "get-file", "head", "ls", "ratelimit", "check-base",
+        "list", "tree")
     },
     "image copy": _REGCTL_COPY, "image cp": _REGCTL_COPY, "index create": Usage(flags.REGCTL, (Role.OUTPUT,), flags={"--ref": Role.PULL}),
     "image mod": Usage(flags.REGCTL, (Role.PULL,), flags={"--create": Role.OUTPUT}),
@@ -47,13 +49,15 @@ REGCTL: dict[str, Usage] = {
 }  # fmt: skip
 _CTR_IMAGES = {
     "pull": Usage(flags.CTR, (Role.PULL,), repeats=True), "push": PUSH, "tag": Usage(flags.CTR, (Role.LOCAL, Role.OUTPUT), repeats=True),
-    "rm": REMOVE, "remove": REMOVE, "mount": Usage(flags.CTR, (Role.LOCAL,)), "export": Usage(flags.CTR, (Role.NONE, Role.LOCAL), repeats=True),
+    "rm": REMOVE, "remove": REMOVE, "mount": Usage(flags.CTR, (Role.LOCAL,)), "export": Usage(flags.CTR, (Role.NONE, Role.LOCAL),
+    repeats=True),
     "check": Usage(flags.CTR), "convert": Usage(flags.CTR, (Role.LOCAL, Role.OUTPUT)),
 }  # fmt: skip
 CTR: dict[str, Usage] = {
     **{f"{group} {name}": usage for group in ("images", "image", "i") for name, usage in _CTR_IMAGES.items()},
     "run": Usage(flags.CTR, (Role.LOCAL, Role.NONE), inner=True),
-    "containers create": Usage(flags.CTR, (Role.LOCAL,)), "container create": Usage(flags.CTR, (Role.LOCAL,)), "c create": Usage(flags.CTR, (Role.LOCAL,)),
+    "containers create": Usage(flags.CTR, (Role.LOCAL,)), "container create": Usage(flags.CTR, (Role.LOCAL,)),
+    "c create": Usage(flags.CTR, (Role.LOCAL,)),
 }  # fmt: skip
 CRICTL: dict[str, Usage] = {
     "pull": Usage(flags.CRICTL, (Role.PULL,)), "inspecti": Usage(flags.CRICTL, (Role.LOCAL,), repeats=True),

@@ -8,7 +8,29 @@ from typing import Final
 
 from unhub.formats import _command_flags as flags
 from unhub.formats._command_docker import BUILD, BUILDX, COMPOSE, DOCKER
-from unhub.formats._command_others import ANCHORE_ONE, AWS_IMAGE, BUILDAH, BUILDCTL, CRANE, CRICTL, CTR, HELM, IMAGE_OPTION, K3D, KIND, KUBECTL, MINIKUBE, ORAS, PACK, PLATFORM_IMAGE, REGCTL, RUNNER, SINGULARITY, SKOPEO, TRIVY
+from unhub.formats._command_others import (
+    ANCHORE_ONE,
+    AWS_IMAGE,
+    BUILDAH,
+    BUILDCTL,
+    CRANE,
+    CRICTL,
+    CTR,
+    HELM,
+    IMAGE_OPTION,
+    K3D,
+    KIND,
+    KUBECTL,
+    MINIKUBE,
+    ORAS,
+    PACK,
+    PLATFORM_IMAGE,
+    REGCTL,
+    RUNNER,
+    SINGULARITY,
+    SKOPEO,
+    TRIVY,
+)
 from unhub.formats._command_usage import Role, Tool, Usage
 
 TOOLS: Final[Mapping[str, Tool]] = {
@@ -50,7 +72,8 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "distrobox-create": Tool({"": IMAGE_OPTION}, short_names=True),
     "gitlab-runner": Tool({"register": RUNNER, "exec docker": RUNNER}),
     "aws": Tool({f"codebuild {name}": AWS_IMAGE for name in ("start-build", "start-build-batch", "create-project", "update-project")}),
-    "gcloud": Tool({name: PLATFORM_IMAGE for name in ("run deploy", "run jobs create", "run jobs update", "run services update", "beta run deploy")}),
+    "gcloud": Tool(dict.fromkeys(("run deploy", "run jobs create", "run jobs update", "run services update", "beta run deploy"),
+    PLATFORM_IMAGE)),
     "az": Tool({"container create": PLATFORM_IMAGE, "containerapp create": PLATFORM_IMAGE, "containerapp up": PLATFORM_IMAGE,
                 "acr import": Usage(flags.NOTHING, flags={"--source": Role.PULL})}),
 }  # fmt: skip

@@ -12,7 +12,8 @@ from unhub.image.found import Span
 from unhub.image.source import BYTE_ORDER_MARK
 
 _ASSIGNMENT = re.compile(
-    rb"[ \t]*(?P<export>(?:(?:export|override|private|unexport)[ \t]+)*)(?P<name>[^\s:#=!?+]+)[ \t]*(?P<sign>:::=|::=|:=|\?=|\+=|!=|=)[ \t]*"
+    rb"[ \t]*(?P<export>(?:(?:export|override|private|unexport)[ \t]+)*)(?P<name>[^\s:#=!?+]+)[ \t]*"
+    rb"(?P<sign>:::=|::=|:=|\?=|\+=|!=|=)[ \t]*"
 )
 _TARGETED = re.compile(rb"(?P<target>[^\t#=:][^#=:]*):[ \t]*(?P<rest>(?![:=]).*)", re.DOTALL)
 _DEFINE = re.compile(rb"[ \t]*(?:(?:export|override)[ \t]+)*define[ \t]+(?P<name>[^\s=:?+]+)[ \t]*(?:[:?+!]*=)?[ \t\r]*$")

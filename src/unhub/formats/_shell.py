@@ -20,7 +20,8 @@ from unhub.image.source import Source
 NEEDLES = (
     b"docker", b"podman", b"nerdctl", b"finch", b"buildah", b"buildctl", b"skopeo", b"crane", b"oras", b"regctl", b"ctr", b"crictl",
     b"kubectl", b"oc ", b"helm", b"kind", b"k3d", b"minikube", b"pack ", b"singularity", b"apptainer", b"trivy", b"grype", b"syft", b"dive",
-    b"dockle", b"snyk", b"act ", b"toolbox", b"distrobox", b"gitlab-runner", b"codebuild", b"gcloud", b"az ", b"container", b"image", b"from",
+    b"dockle", b"snyk", b"act ", b"toolbox", b"distrobox", b"gitlab-runner", b"codebuild", b"gcloud", b"az ", b"container", b"image",
+    b"from",
 )  # fmt: skip
 """Texts of which at least one stands in a script that has findings."""
 

@@ -147,9 +147,7 @@ class Judge:
             names = dict.fromkeys(bit.variable.removeprefix(FILLED_IN) for bit in value if bit.variable)
             where = f"{use.where} ({', '.join(names)})" if names else use.where
             yield from self._value(replace(use, where=where), value, place)
-        yield self._skip(
-            use, Class.VARIABLE, _reason(count, len(values))
-        )
+        yield self._skip(use, Class.VARIABLE, _reason(count, len(values)))
 
     def _place(self, use: Use, value: Value) -> Span | None:
         """Where one of several values is written."""
@@ -185,7 +183,11 @@ def _reason(known: int, all_of_them: int) -> str:
     if not known:
         return "its values are not known here"
     others = "" if known == all_of_them else ", or for another that is not known here"
-    return f"stands for one of {known} images, each found where it is written{others}" if known > 1 else f"stands for an image found where it is written{others}"
+    return (
+        f"stands for one of {known} images, each found where it is written{others}"
+        if known > 1
+        else f"stands for an image found where it is written{others}"
+    )
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from unhub.formats._shell_tree import Assignment, Command, Heredoc, Script, Word
-from unhub.formats._shell_word import Words
-from unhub.formats._text import Mapped, Piece, decode
+from unhub.formats._shell_heredocs import HereDocuments
+from unhub.formats._shell_tree import Assignment, Command, Script, Word
+from unhub.formats._text import decode
 from unhub.image.found import Span
 from unhub.image.source import BYTE_ORDER_MARK
 
@@ -53,13 +53,12 @@ def scan(data: bytes, start: int = 0, end: int | None = None) -> Script:
     return scanner.script
 
 
-class _Commands(Words):
+class _Commands(HereDocuments):
     """Reads lists of commands."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         super().__init__(data, start, end)
         self._functions: list[str] = []
-        self._pending: list[tuple[Command, bytes, bool, bool]] = []
 
     def commands(self, closer: bytes) -> None:
         state = _State()
@@ -117,7 +116,7 @@ class _Commands(Words):
             finished = self._finish(state)
             state.piped_from = finished if separator in (b"|", b"|&") else None
         if separator == b"\n":
-            self._bodies()
+            self.bodies()
 
     def _bracket(self, state: _State, char: bytes) -> bool:
         self.at += 1
@@ -332,53 +331,12 @@ class _Commands(Words):
         if self.at == start:
             return True
         if operator in (b"<<", b"<<-"):
-            raw = self.data[start : self.at]
-            delimiter = raw.replace(b"'", b"").replace(b'"', b"").replace(b"\\", b"")
-            self._pending.append((self._current(state), delimiter, raw != delimiter, operator == b"<<-"))
+            self.announce(self._current(state), self.data[start : self.at], tabs=operator == b"<<-")
         elif operator == b"<<<":
             state.strings.append(word)
         elif operator in (b">", b">>", b">|", b"&>", b"&>>"):
             state.outputs.append(word)
         return True
-
-    def _bodies(self) -> None:
-        """Read the here-documents that the line before announced."""
-        pending, self._pending = self._pending, []
-        for command, delimiter, quoted, tabs in pending:
-            text = self._body(delimiter, tabs=tabs)
-            if not quoted:
-                self._substitutions(text)
-            command.heredocs = (*command.heredocs, Heredoc(text, quoted))
-
-    def _body(self, delimiter: bytes, *, tabs: bool) -> Mapped:
-        pieces: list[Piece] = []
-        out = bytearray()
-        while self.at < self.end:
-            newline = self.data.find(b"\n", self.at, self.end)
-            line_end = self.end if newline < 0 else newline + 1
-            start = self.at
-            while tabs and self.data[start : start + 1] == b"\t":
-                start += 1
-            self.at = line_end
-            if self.data[start:line_end].rstrip(b"\r\n") == delimiter:
-                break
-            pieces.append(Piece(len(out), start, line_end - start))
-            out += self.data[start:line_end]
-        return Mapped(bytes(out), tuple(pieces))
-
-    def _substitutions(self, text: Mapped) -> None:
-        """Commands that an unquoted here-document runs while it is read."""
-        if b"$(" not in text.data or not text.pieces:
-            return
-        at, end = self.at, self.end
-        self.at, self.end = text.pieces[0].outer, text.pieces[-1].outer_end
-        while (place := self.data.find(b"$(", self.at, self.end)) >= 0:
-            self.at = place + 2
-            if self.data[place - 1 : place] != b"\\":
-                self.nest()
-                self.commands(b")")
-                self.depth -= 1
-        self.at, self.end = at, end
 
     def _finish(self, state: _State, *, keep_pipe: bool = False) -> Command | None:
         """End the current command."""

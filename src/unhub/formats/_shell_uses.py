@@ -15,8 +15,10 @@ from unhub.formats._shell_values import Field, Values
 from unhub.formats._shell_word import FILLED_IN
 
 _NEVER_RUNS: Final = frozenset({
-    "echo", "printf", "which", "type", "hash", "man", "whereis", "grep", "egrep", "fgrep", "rg", "sed", "awk", "git", "cat", "cp", "mv", "ls",
-    "ln", "rm", "mkdir", "touch", "test", "[", "[[", "brew", "yum", "dnf", "apk", "apt", "apt-get", "pip", "pip3", "npm", "yarn", "systemctl",
+    "echo", "printf", "which", "type", "hash", "man", "whereis", "grep", "egrep", "fgrep", "rg", "sed", "awk", "git", "cat", "cp",
+    "mv", "ls",
+    "ln", "rm", "mkdir", "touch", "test", "[", "[[", "brew", "yum", "dnf", "apk", "apt", "apt-get", "pip", "pip3", "npm", "yarn",
+    "systemctl",
     "service", "chmod", "chown", "usermod", "groupadd", "addgroup", "adduser", "complete", "alias", "unalias", "export", "local", "declare",
     "readonly", "typeset", "unset", "set", "read", "return", "exit", "cd", "pushd", "source", ".", "choco", "snap", "zypper", "pacman",
     "update-alternatives", "pgrep", "pkill", "killall", "log", "info", "warn", "error", "die", "fail", "debug", "need", "require",
@@ -206,9 +208,11 @@ class _Arguments:
         name, equals, _ = head.partition("=")
         if equals:
             value: Field | None = field.cut(len(name) + 1)
-        elif name in self._usage.switches or (field.text is None and name == head):
-            return
-        elif not self._usage.positions and name not in self._usage.flags:
+        elif (
+            name in self._usage.switches
+            or (field.text is None and name == head)
+            or (not self._usage.positions and name not in self._usage.flags)
+        ):
             return
         else:
             value = self._next()

@@ -16,8 +16,14 @@ from unhub.formats._shell_tree import Assignment, Command, Expansion, Script, Te
 from unhub.formats._text import encode
 from unhub.image.found import Part, Span
 
-VALUES_MAX: Final = 64
+VALUES_MAX: Final = 1000
 """Most values that are followed for one word."""
+
+BITS_MAX: Final = 100
+"""Most pieces of a value; a variable made of variables can double with every step."""
+
+DEPTH_MAX: Final = 40
+"""Most variables that are followed one behind the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,8 @@ class Values:
                 self._assignments.setdefault(assignment.name, []).append(("", assignment))
         self._calls: dict[str, list[Command]] = {}
         self._shifting: set[str] = set()
+        self._known: dict[tuple[str, str], tuple[Value, ...]] = {}
+        self._depth = 0
         for command in script.commands:
             name = command.words[0].text if command.words else None
             if name == "shift":
@@ -173,70 +181,80 @@ class Values:
         own = [assignment for scope, assignment in found if scope == function]
         return own if function and own else [assignment for _, assignment in found]
 
-    def word(self, word: Word, function: str, seen: frozenset[str] = frozenset()) -> tuple[Value, ...]:
+    def word(self, word: Word, function: str) -> tuple[Value, ...]:
         """Every value of a word, at least one."""
         values: list[Value] = [()]
         for piece in word.pieces:
-            choices = self._piece(piece, function, seen)
-            values = [(*value, *choice) for value in values for choice in choices][:VALUES_MAX]
+            choices = self._piece(piece, function)
+            values = [(*value, *choice) for value in values[:VALUES_MAX] for choice in choices][:VALUES_MAX]
+            if any(len(value) > BITS_MAX for value in values):
+                return (((Bit(Part("", word.inner, known=False), word.inner)),),)
         if not word.pieces:
             values = [(Bit(Part("", word.span), word.span),)]
         return tuple(dict.fromkeys(values))
 
-    def _piece(self, piece: Text | Expansion, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
+    def _piece(self, piece: Text | Expansion, function: str) -> tuple[Value, ...]:
         if isinstance(piece, Text):
             return ((Bit(Part(piece.text, piece.span, literal=piece.literal), piece.span),),)
-        values = self._expansion(piece, function, seen)
+        values = self._expansion(piece, function)
         return tuple(tuple(Bit(bit.part, piece.span, bit.variable) for bit in value) for value in values)
 
-    def _expansion(self, piece: Expansion, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
+    def _expansion(self, piece: Expansion, function: str) -> tuple[Value, ...]:
         unknown = ((_unknown(piece),),)
         if not piece.name or piece.operator.lstrip(":") not in ("", "-", "=", "?") or piece.operator == ":":
             return unknown
-        values = self._variable(piece.name, function, seen)
+        values = self._variable(piece.name, function)
         known = tuple(value for value in values if is_known(value) and (text_of(value) or not piece.operator))
         if piece.argument is not None and piece.operator in (":-", "-", ":=", "="):
-            default = self.word(piece.argument, function, seen)
+            default = self.word(piece.argument, function)
             return known if known and len(known) == len(values) else (*known, *default)
         return tuple(value if _says_something(value) else (_unknown(piece),) for value in values) or unknown
 
-    def _variable(self, name: str, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
-        key = f"{function} {name}"
-        if key in seen:
-            return ()
-        seen |= {key}
+    def _variable(self, name: str, function: str) -> tuple[Value, ...]:
+        """The values of a variable; of one that is being looked up, none."""
+        key = (function, name)
+        if key not in self._known:
+            if self._depth >= DEPTH_MAX:
+                return ()
+            self._known[key] = ()
+            self._depth += 1
+            self._known[key] = self._looked_up(name, function)
+            self._depth -= 1
+        return self._known[key]
+
+    def _looked_up(self, name: str, function: str) -> tuple[Value, ...]:
         if name.isdigit():
-            return self._parameter(int(name), function, seen)
+            return self._parameter(int(name), function)
         item = name.partition("[")[2].rstrip("]")
         found = self._visible(name.partition("[")[0], function)
         if any(assignment.append and assignment.items is None for assignment in found):
             return ()
         values: list[Value] = []
         for assignment in found:
-            for value in self._assigned(assignment, item, function, seen):
+            for value in self._assigned(assignment, item, function):
                 values.append(tuple(Bit(bit.part, bit.use, bit.variable or name) for bit in value))
         return tuple(dict.fromkeys(values))[:VALUES_MAX]
 
-    def _assigned(self, assignment: Assignment, item: str, function: str, seen: frozenset[str]) -> Iterator[Value]:
+    def _assigned(self, assignment: Assignment, item: str, function: str) -> Iterator[Value]:
         """The values of one assignment; a list of words to loop over is split at blanks, as the shell does."""
         for word in _words(assignment, item):
             lone = word.pieces[0] if len(word.pieces) == 1 else None
             splits = assignment.loop and isinstance(lone, Expansion)
             items = self._items(lone, function) if splits and isinstance(lone, Expansion) else None
             for inner in items or [word]:
-                for value in self.word(inner, function, seen):
+                for value in self.word(inner, function):
                     if splits and not items and isinstance(lone, Expansion) and not lone.quoted and is_known(value):
                         yield from _blank_separated(value)
                     else:
                         yield value
 
-    def _parameter(self, number: int, function: str, seen: frozenset[str]) -> tuple[Value, ...]:
+    def _parameter(self, number: int, function: str) -> tuple[Value, ...]:
         if not function or number == 0 or function in self._shifting:
             return ()
         values: list[Value] = []
         for call in self.calls(function):
             if number < len(call.words) and call.function != function:
-                values += self.word(call.words[number], call.function, seen)
+                values += self.word(call.words[number], call.function)
         return tuple(dict.fromkeys(values))[:VALUES_MAX]
 
 

@@ -48,7 +48,7 @@ class Words:
         self.data = data
         self.at = start
         self.end = end
-        self.depth = 0
+        self.depth: int = 0
         self.script = Script()
         self._unclosed: set[bytes] = set()
 
