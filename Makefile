@@ -25,6 +25,7 @@ check: $(INSTALLED) ## Formatting, lint, types, who imports whom, the documentat
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m scripts.story --check
+	$(BIN)/python -m scripts.commands --check
 	$(BIN)/pytest tests/docs
 
 format: $(INSTALLED) ## Format the code and mend what lint can mend
@@ -39,6 +40,8 @@ soak: $(INSTALLED) ## The long tests: many more random examples and kills; write
 
 docs: $(INSTALLED) ## Build the documentation into site/
 	$(BIN)/python -m scripts.story
+	$(BIN)/python -m scripts.commands
+	$(BIN)/unhub formats --format markdown > docs/reference/formats.md
 	$(BIN)/mkdocs build --strict
 	@echo "open site/index.html, or: $(BIN)/mkdocs serve"
 

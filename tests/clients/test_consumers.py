@@ -28,10 +28,15 @@ def corpus_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
     def give(tree: str) -> Path:
         if tree not in done:
-            done[tree] = migrated(Path(shutil.copytree(corpus(tree), tmp_path_factory.mktemp("corpus") / tree)))
+            done[tree] = migrated(writable_copy(corpus(tree), tmp_path_factory.mktemp("corpus") / tree))
         return done[tree]
 
     return give
+
+
+def writable_copy(source: Path, folder: Path) -> Path:
+    """A copy without the modes of the files: the corpus itself is read-only."""
+    return Path(shutil.copytree(source, folder, copy_function=shutil.copyfile))
 
 
 def own(name: str, tmp_path: Path) -> Path:

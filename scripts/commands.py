@@ -1,0 +1,71 @@
+"""Write docs/reference/commands.md from the commands themselves; with ``--check`` only say whether it is current."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from unhub.cli.main import COMMANDS, group
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "commands.md"
+HEAD = """\
+# Commands
+
+<!-- Written by `python -m scripts.commands` from the commands; do not edit. -->
+
+Every command has `--help`. A variable of the environment, where one is named, beats the settings file; an option beats
+both. Every command ends with one of the [exit statuses](exit-status.md). Messages go to standard error, results to
+standard output; `NO_COLOR` is honoured.
+"""
+
+
+def page() -> str:
+    """The text of the page."""
+    context = click.Context(group, info_name="unhub")
+    parts = [HEAD]
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        assert command is not None
+        parts.append(_command(command, click.Context(command, info_name=name, parent=context)))
+    return "".join(parts)
+
+
+def _command(command: click.Command, context: click.Context) -> str:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    text = inspect.cleandoc(command.help or "").replace("\b", "")
+    options = [_option(option, context) for option in command.params if isinstance(option, click.Option)]
+    table = "\n| option | meaning | variable |\n|---|---|---|\n" + "".join(options) if options else ""
+    return f"\n## {context.command_path}\n\n```text\n{usage}\n```\n\n{_plain(text)}\n{table}"
+
+
+def _plain(text: str) -> str:
+    """Indented examples of a help text as code blocks, the rest as it is."""
+    return "\n".join(f"    {line}" if line.startswith(("bash:", "zsh:", "fish:")) else line for line in text.splitlines())
+
+
+def _option(option: click.Option, context: click.Context) -> str:
+    names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
+    kind = option.make_metavar(context) if not option.is_flag else ""
+    help_text = re.sub(r"\[default: ([^\]]*)\]", r"(default: \1)", option.help or "").replace("|", "\\|")
+    default = f" (default: {option.default})" if option.show_default and option.default else ""
+    variable = f"`{option.envvar}`" if isinstance(option.envvar, str) else ""
+    shown = f" `{kind}`" if kind else ""
+    return f"| {names}{shown.replace('|', ', ')} | {help_text}{default} | {variable} |\n"
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        if not PAGE.is_file() or PAGE.read_text("utf-8") != page():
+            print("docs/reference/commands.md is not current: run `python -m scripts.commands`", file=sys.stderr)
+            return 1
+        return 0
+    PAGE.write_text(page(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
