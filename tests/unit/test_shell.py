@@ -179,6 +179,15 @@ def test_images_are_found_where_the_command_takes_them(script: str, images: list
     assert texts(script) == images
 
 
+def test_a_name_with_several_tags_is_found_once() -> None:
+    (found,) = found_in("for v in 18 20; do docker run node:$v; done")
+    assert (found.text, str(found.reference), found.note) == (
+        "node:$v",
+        "docker.io/library/node:18",
+        "stands for 2 images of that name: :18, :20",
+    )
+
+
 def test_what_is_built_here_is_declared_for_the_rest_of_the_tree() -> None:
     declared = [
         one for one in shell.find(Source("a/scripts/x.sh", b"docker build -t app:1 .\ndocker push app:1")) if isinstance(one, Declared)

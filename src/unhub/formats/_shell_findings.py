@@ -134,6 +134,9 @@ class Judge:
             yield self._skip(use, Class.INVALID, "the reference is empty")
         elif len(values) == 1:
             yield from self._value(use, values[0], use.field.span)
+        elif _one_name(values):
+            tags = ", ".join(text_of(value)[len(_name_of(text_of(value))) :] for value in values[:8])
+            yield from self._value(use, values[0], use.field.span, f"stands for {len(values)} images of that name: {tags}")
         else:
             yield from self._several(use, values)
 
@@ -157,7 +160,7 @@ class Judge:
             spans = [bit.part.span for bit in value if bit.part.text]
         return Span(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
 
-    def _value(self, use: Use, value: Value, span: Span) -> Iterator[Finding]:
+    def _value(self, use: Use, value: Value, span: Span, note: str | None = None) -> Iterator[Finding]:
         key = key_of(self._data, value)
         if use.role in _LOCALS and not use.field.head and not is_known(value) and not _is_variable(use.field):
             return
@@ -169,14 +172,24 @@ class Judge:
         elif reason := self._variables.misused(_edited_bits(value)):
             yield self._skip(use, Class.CONFLICT, reason, span)
         else:
-            yield self._built(use, value, span, key)
+            yield self._built(use, value, span, key, note)
 
-    def _built(self, use: Use, value: Value, span: Span, key: str) -> Found | Skipped:
+    def _built(self, use: Use, value: Value, span: Span, key: str, note: str | None) -> Found | Skipped:
         parts = [bit.part for bit in value]
-        found = _build.build(self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names)
+        found = _build.build(
+            self._data, span, parts, where=self._where(use), pulled_by=self._pulled_by(use), short_name=use.short_names, note=note
+        )
         if isinstance(found, Found) and key in self._local:
             return replace(found, together=key)
         return found
+
+
+def _one_name(values: list[Value]) -> bool:
+    """Whether values differ in the tag only, their name being written in one place."""
+    names = {text_of(value)[: written_name_length(text_of(value))] for value in values}
+    first = {value[0].part.span for value in values if value and value[0].part.known}
+    whole = all(value and value[0].part.text.startswith(_name_of(text_of(value))) for value in values)
+    return all(is_known(value) for value in values) and len(names) == 1 and len(first) == 1 and whole
 
 
 def _reason(known: int, all_of_them: int) -> str:
