@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from unhub.cli.main import COMMANDS, group
+from unhub.cli.group import COMMANDS, group
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "commands.md"
 HEAD = """\

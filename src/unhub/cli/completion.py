@@ -19,7 +19,7 @@ def command(shell: str) -> int:
     zsh:  add to ~/.zshrc      eval "$(unhub completion zsh)"
     fish: save as ~/.config/fish/completions/unhub.fish
     """
-    from unhub.cli.main import group
+    from unhub.cli.group import group
 
     kind = get_completion_class(shell)
     if kind is None:

@@ -14,6 +14,9 @@ from unhub.migrate.reports.records import by_class, by_registry, class_of, targe
 QUIET = frozenset({Class.STAGE, Class.BUILD_OUTPUT})
 """Classes that are only counted, unless everything is asked for: nobody pulls them."""
 
+LONG = 80
+"""Characters of a reason above which it becomes a note below the table, said once."""
+
 _COLOURS = {
     Class.MIGRATABLE: "yellow",
     Class.MIGRATED: "green",
@@ -40,7 +43,7 @@ class Table:
                 yield from self._file(file, items)
                 yield ""
         for note, number in self._notes.items():
-            yield from self._wrapped(f"({number}) ", note)
+            yield from self._wrapped(f"({number}) ", printable(note))
         if self._notes:
             yield ""
 
@@ -68,10 +71,13 @@ class Table:
 
     def _verdict(self, item: Item) -> str:
         class_, reason = class_of(item), item.decision.reason
-        if class_ in (Class.MIGRATABLE, Class.MIGRATED):
-            number = f" ({self._notes.setdefault(reason, len(self._notes) + 1)})" if reason else ""
-            return printable(f"-> {target(item)}{number}")
-        return printable(f"{class_}: {reason}" if reason else str(class_))
+        moves = class_ in (Class.MIGRATABLE, Class.MIGRATED)
+        verdict = f"-> {target(item)}" if moves else str(class_)
+        if not reason:
+            return printable(verdict)
+        if moves or len(reason) > LONG:
+            return printable(f"{verdict} ({self._notes.setdefault(reason, len(self._notes) + 1)})")
+        return printable(f"{verdict}: {reason}")
 
     def summary(self, plan: Plan) -> Iterator[str]:
         """What it comes to: classes, registries, and everything that was not looked at."""

@@ -1,0 +1,66 @@
+"""The commands: known by name and one line of help, each imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple, cast
+
+import click
+
+from unhub import __version__
+
+
+class Lazy(NamedTuple):
+    """Where a command lives, and its line in ``unhub --help``: so that the help imports no command."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "scan": Lazy("unhub.cli.scan", "Show every image reference and what would become of it."),
+    "migrate": Lazy("unhub.cli.migrate", "Show, check or write the move away from Docker Hub."),
+    "undo": Lazy("unhub.cli.undo", "Put back what a run of migrate --write changed."),
+    "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
+    "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
+    "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),
+    "completion": Lazy("unhub.cli.completion", "Print the script that completes commands in a shell."),
+}
+"""Every command, in the order of the help; each module exports ``command``."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name only, until one is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of :data:`COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; ``None`` where there is none of that name."""
+        lazy = COMMANDS.get(cmd_name)
+        return cast(click.Command, import_module(lazy.module).command) if lazy else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command to run; for a misspelt one say which may be meant."""
+        if not ctx.resilient_parsing and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="unhub %(version)s")
+def group() -> None:
+    """Leave Docker Hub: find every image reference of a source tree, and move it to ECR Public or any mirror.
+
+    Start with `unhub scan`; `unhub migrate` then shows the diff, and `unhub migrate --write` applies it.
+    """
