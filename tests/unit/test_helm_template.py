@@ -30,6 +30,8 @@ def find(text: str, *, defaults: bool = False) -> list[Finding]:
         ("pod.yaml", "apiVersion: v1\nimage: {{ x }}", False),
         ("pod.yaml", "apiVersion: v1\nimage: ${{ .x }}", False),
         ("pod.yaml", "image: {{ .x }}", False),
+        ("pod.yaml", "apiVersion: v1\nkind: Pod\nimage: {{ x }}", True),
+        ("pod.yaml", "apiVersion: v1\nkind: Pod\nimage: '{{ x }}'", False),
     ],
 )
 def test_a_template_is_known_by_its_chart_or_its_actions(path: str, data: str, wanted: bool) -> None:

@@ -102,6 +102,24 @@ def test_a_tag_of_values_keeps_the_text_it_is_written_with() -> None:
     assert "renders as 1.1" in found.note
 
 
+@pytest.mark.parametrize(
+    ("tag", "rendered"),
+    [
+        ("1.10", "1.1"),
+        ("8.0", "8"),
+        ("20240101", "2.0240101e+07"),
+        ("1000000", "1e+06"),
+        ("999999", None),
+        ("16.1", None),
+        ("'1.10'", None),
+    ],
+)
+def test_a_number_that_helm_renders_in_another_way_is_said(tag: str, rendered: str | None) -> None:
+    (found,) = find(f"image: {{repository: node, tag: {tag}}}")
+    assert isinstance(found, Found)
+    assert (found.note or "").endswith(f"which Helm renders as {rendered}") == (rendered is not None)
+
+
 def test_a_global_registry_makes_every_image_of_the_document_shown_only() -> None:
     findings = find("global: {imageRegistry: r.example.org}\na: {image: node}\nb: {image: {repository: nginx, tag: 1}}")
     assert [type(finding) for finding in findings] == [Skipped, Found, Found]

@@ -18,7 +18,8 @@ from unhub.formats._yaml import Alias, Document, Empty, Mapping, Node, Pair, Sca
 from unhub.image.found import Class, Found, Part, PulledBy, Role, Safety, Skipped, Span
 from unhub.image.source import Source
 
-_NUMBER = re.compile(r"[0-9]+\.[0-9]*0")
+_FRACTION = re.compile(r"[0-9]+\.[0-9]*0")
+_LONG = re.compile(r"[1-9][0-9]{6,}")
 _STORE = re.compile(r"(?i)x-.*|[._].*|anchors|aliases|definitions")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -174,8 +175,8 @@ class ValuesImages:
 
     def _note(self, name: Scalar, tag: Pair | None, digest: Pair | None) -> str | None:
         scalar = self.document.scalar(tag.value) if tag else None
-        if scalar is not None and scalar.style == "plain" and _NUMBER.fullmatch(scalar.text):
-            return f"the tag {scalar.text} is a number without quotes, which Helm renders as {scalar.text.rstrip('0').rstrip('.')}"
+        if scalar is not None and scalar.style == "plain" and (rendered := _as_number(scalar.text)):
+            return f"the tag {scalar.text} is a number without quotes, which Helm renders as {rendered}"
         given = any(pair and is_set(self.document.resolve(pair.value)) for pair in (tag, digest))
         if given or ":" in name.text.rpartition("/")[2] or "@" in name.text:
             return None
@@ -253,6 +254,16 @@ class ValuesImages:
 
     def _shown(self, span: Span) -> str:
         return decode(self.masked.original[span.start : span.end])
+
+
+def _as_number(text: str) -> str | None:
+    """How Helm renders a tag that YAML reads as a number (Go's ``%v`` of a float64), where that differs."""
+    if _FRACTION.fullmatch(text):
+        return text.rstrip("0").rstrip(".")
+    if _LONG.fullmatch(text):
+        digits = text.rstrip("0")
+        return f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e+{len(text) - 1:02}"
+    return None
 
 
 def _roles(parts: list[Part], role: Role, path: str | None = None) -> list[Part]:

@@ -21,6 +21,9 @@ from unhub.image.source import FormatSettings, Source
 _GO = re.compile(
     rb"(?<!\$)\{\{-?[ \t]*(?:\.|\$|/\*|(?:if|else|end|range|with|define|include|template|block|tpl|printf|default|required)\b)"
 )
+_PLAIN = re.compile(rb":[ \t]+\{\{[^{]")
+"""A value of template text without quotes, whatever engine fills it in: to YAML alone that would be a mapping."""
+
 _HELPER = re.compile(
     rb"\{\{-?[ \t]*define[ \t]+\"(?P<name>[^\"]*[iI]mage)\"[ \t]*-?\}\}"
     rb"(?P<body>(?:(?!\{\{-?[ \t]*(?:define|end)\b).)*)\{\{-?[ \t]*end",
@@ -38,7 +41,8 @@ def _recognise(source: Source) -> bool:
         if source.read(source.beside("../" * depth + "Chart.yaml")) is not None:
             return True
     return source.name.lower().endswith((".yaml", ".yml", ".json", ".gotmpl")) and (
-        b"apiVersion" in source.data and _GO.search(source.data) is not None
+        b"apiVersion" in source.data
+        and (_GO.search(source.data) is not None or (b"kind" in source.data and _PLAIN.search(source.data) is not None))
     )
 
 
