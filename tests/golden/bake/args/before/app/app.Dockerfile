@@ -1,0 +1,4 @@
+ARG BASE
+ARG STAGE=build
+FROM ${BASE} AS build
+FROM ${STAGE}
