@@ -12,7 +12,7 @@ from unhub.formats._helm_chart import Chart, read_values
 from unhub.formats._template import Masked
 from unhub.formats._yaml import Document, Mapping, Node, Scalar, Sequence
 from unhub.image.errors import UnreadableError
-from unhub.image.found import Class, Finding, Skipped
+from unhub.image.found import Class, Finding, PulledBy, Skipped
 from unhub.image.source import Source
 
 _KINDS = frozenset({"HelmRelease", "HelmChart", "HelmChartConfig", "Application", "ApplicationSet"})
@@ -57,7 +57,10 @@ def find(source: Source) -> Iterator[Finding]:
         root = _release(document)
         if root is not None:
             for node, where in _values(document, root):
-                findings += _in_values(source, masked, document, node, where)
+                if where.endswith(".kustomize.images"):
+                    findings += _overrides(document, node, where)
+                else:
+                    findings += _in_values(source, masked, document, node, where)
     spans = [finding.span for finding in findings]
     for finding in kubernetes.find(source):
         mention = isinstance(finding, Skipped) and finding.class_ is Class.NO_TARGET
@@ -82,12 +85,21 @@ def _values(document: Document, root: Mapping) -> Iterator[tuple[Node, str]]:
         if isinstance(node, Mapping):
             for pair in node.pairs:
                 here = f"{where}.{pair.name}"
-                if pair.name in _VALUES:
+                if pair.name in _VALUES or here.endswith(".kustomize.images"):
                     yield pair.value, here
                 else:
                     stack.append((pair.value, here, depth + 1))
         elif isinstance(node, Sequence):
             stack += [(item, f"{where}[{number}]", depth + 1) for number, item in enumerate(node.items)]
+
+
+def _overrides(document: Document, node: Node, where: str) -> Iterator[Skipped]:
+    """Argo CD's way to give Kustomize's ``images``: ``name:tag`` or ``name=new-name:tag``."""
+    sequence = document.sequence(node)
+    for number, item in enumerate(sequence.items if sequence else []):
+        if isinstance(item, Scalar):
+            reason = "selects an image by its name and may give it another one; write name=new-name:tag by hand"
+            yield Skipped(item.content, item.text, f"{where}[{number}]", Class.CONFLICT, reason, PulledBy.PLATFORM)
 
 
 def _in_values(source: Source, masked: Masked, document: Document, node: Node, where: str) -> Iterator[Finding]:
