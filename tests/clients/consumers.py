@@ -28,6 +28,14 @@ def moved(image: str) -> str:
     return image if "/" in name or "@" in name else ECR_PUBLIC + name
 
 
+def built_by_skaffold(tree: Path) -> frozenset[str]:
+    """The names that the tree's own Skaffold files build: nobody pulls those, so they must stay."""
+    files = [*tree.rglob("skaffold*.yaml"), *tree.rglob("skaffold*.yml")]
+    documents = [document for file in files for document in YAML(typ="safe", pure=True).load_all(file)]
+    builds = [document.get("build") or {} for document in documents if isinstance(document, dict)]
+    return frozenset(artifact["image"] for build in builds for artifact in build.get("artifacts") or ())
+
+
 def kustomize(folder: Path) -> list[str]:
     """The images of the pods that ``kustomize build`` makes."""
     return _pod_images(run([tool("kustomize"), "build", "."], folder))
@@ -60,7 +68,7 @@ def bake(folder: Path) -> list[str]:
 
 def _compose_images(service: dict[str, Any]) -> Iterator[str]:
     build = service.get("build")
-    if "image" in service and not build:
+    if service.get("image") and not build:
         yield service["image"]
     for volume in service.get("volumes", ()):
         if volume.get("type") == "image":
