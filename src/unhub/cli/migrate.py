@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from unhub.cli.diff import colour
 from unhub.cli.options import Selection, Wishes, selection_options, wishes_options
 from unhub.cli.output import colourful, printable, say, terminal_width, write, write_bytes
-from unhub.cli.places import diff_names, journal_for
-from unhub.cli.session import Session
-from unhub.cli.table import Table
 from unhub.image.errors import UsageError, WriteFailed
-from unhub.migrate.journal import Run
-from unhub.migrate.plan import Plan
-from unhub.migrate.reports import diff, github, json_report, sarif, summary_markdown
+
+if TYPE_CHECKING:
+    from unhub.cli.session import Session
+    from unhub.migrate.journal import Run
+    from unhub.migrate.plan import Plan
 
 WOULD_CHANGE = 1
 UNREADABLE = 3
@@ -66,6 +64,8 @@ def command(selection: Selection, wishes: Wishes, **options: Unpack[_Options]) -
     wanted = _Wanted(**options)
     if wanted.write and wanted.check:
         raise UsageError("cannot use --write together with --check")
+    from unhub.cli.session import Session
+
     session = Session.open(selection, wishes)
     if wanted.write and session.reads_standard_input:
         raise UsageError("cannot use --write with standard input", hint="The changed file is written to standard output anyway")
@@ -75,12 +75,13 @@ def command(selection: Selection, wishes: Wishes, **options: Unpack[_Options]) -
     run = write_plan(plan, session.base) if wanted.write else None
     _show(plan, session, wanted, run)
     if wanted.summary is not None:
-        _write_summary(wanted.summary, summary_markdown.render(plan, wrote=run is not None))
+        _write_summary(wanted.summary, plan, wrote=run is not None)
     return _status(plan, wanted, strict=selection.strict)
 
 
 def put_back_killed(base: Path) -> None:
     """Put back what a killed run left, so that the plan is made of a whole tree."""
+    from unhub.cli.places import journal_for
     from unhub.migrate.write import put_back_killed
 
     for run in put_back_killed(journal_for(base)):
@@ -89,14 +90,15 @@ def put_back_killed(base: Path) -> None:
 
 def write_plan(plan: Plan, base: Path) -> Run | None:
     """Write a plan's files, all or none; imported late, since most calls write nothing."""
+    from unhub.cli.places import journal_for
     from unhub.migrate.write import write_plan
 
     return write_plan(plan, base, journal_for(base), datetime.datetime.now(datetime.UTC))
 
 
 def _show(plan: Plan, session: Session, wanted: _Wanted, run: Run | None) -> None:
-    if wanted.form in _RENDERERS:
-        for piece in _RENDERERS[wanted.form](plan, run):
+    if wanted.form in ("json", "sarif", "github"):
+        for piece in _pieces(wanted.form, plan, run):
             write(piece)
     elif session.reads_standard_input and wanted.form is None and not wanted.check:
         write_bytes(_changed_text(plan, session))
@@ -105,11 +107,16 @@ def _show(plan: Plan, session: Session, wanted: _Wanted, run: Run | None) -> Non
     _say_result(plan, wanted, run)
 
 
-_RENDERERS: dict[str | None, Callable[[Plan, Run | None], Iterable[str]]] = {
-    "json": lambda plan, run: json_report.render(plan, run.id if run else None),
-    "sarif": lambda plan, _: [sarif.render(plan)],
-    "github": lambda plan, _: github.render(plan),
-}
+def _pieces(form: str, plan: Plan, run: Run | None) -> Iterable[str]:
+    from unhub.migrate.reports import github, json_report, sarif
+
+    match form:
+        case "json":
+            return json_report.render(plan, run.id if run else None)
+        case "sarif":
+            return [sarif.render(plan)]
+        case _:
+            return github.render(plan)
 
 
 def _changed_text(plan: Plan, session: Session) -> bytes:
@@ -118,6 +125,10 @@ def _changed_text(plan: Plan, session: Session) -> bytes:
 
 
 def _show_diff(plan: Plan, base: Path) -> None:
+    from unhub.cli.diff import colour
+    from unhub.cli.places import diff_names
+    from unhub.migrate.reports import diff
+
     pieces = diff.render(plan, diff_names(base))
     if colourful(sys.stdout):
         pieces = (colour(piece) for piece in pieces)
@@ -125,6 +136,8 @@ def _show_diff(plan: Plan, base: Path) -> None:
 
 
 def _say_result(plan: Plan, wanted: _Wanted, run: Run | None) -> None:
+    from unhub.cli.table import Table
+
     for line in Table(terminal_width(sys.stderr), colourful(sys.stderr)).summary(plan):
         say(line)
     files = changed_files(plan)
@@ -144,9 +157,11 @@ def changed_files(plan: Plan) -> list[str]:
     return [path for path in sorted(plan.after) if plan.after[path] != plan.before[path]]
 
 
-def _write_summary(path: Path, text: str) -> None:
+def _write_summary(path: Path, plan: Plan, *, wrote: bool) -> None:
+    from unhub.migrate.reports import summary_markdown
+
     try:
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        path.write_bytes(summary_markdown.render(plan, wrote=wrote).encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise WriteFailed(f"cannot write the summary {path}: {error.strerror or error}") from None
 

@@ -6,17 +6,17 @@ import datetime
 import json
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from unhub.cli.options import Selection, Wishes, selection_options, wishes_options
 from unhub.cli.output import printable, say, write
-from unhub.cli.places import journal_for
-from unhub.cli.session import Session
 from unhub.image.errors import UnreadableError, UsageError
-from unhub.migrate.plan import Plan
-from unhub.migrate.renovate import Lookup, Merged, configuration, merge, moved_images
+
+if TYPE_CHECKING:
+    from unhub.cli.session import Session
+    from unhub.migrate.renovate import Lookup, Merged
 
 FILES = ("renovate.json", ".github/renovate.json", ".gitlab/renovate.json", ".renovaterc", ".renovaterc.json")
 """Where Renovate looks for JSON, in its order; JSON5 is not rewritten, since that would lose its comments."""
@@ -41,6 +41,9 @@ def command(selection: Selection, wishes: Wishes, lookup: Lookup, in_place: bool
     match. This writes them for the new names, and adds the new names to your rules. Not verified against
     a running Renovate: read as of 2026-11-23 in its source.
     """
+    from unhub.cli.session import Session
+    from unhub.migrate.renovate import configuration, merge, moved_images
+
     session = Session.open(selection, wishes)
     moved = moved_images(session.plan(), session.mapper.targets)
     ours = configuration(moved, session.mapper.knowledge, lookup)
@@ -76,6 +79,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _merge_into(path: Path, session: Session, merged: Merged) -> None:
     """Write the settings as every change is written: with the journal, so that they can be put back."""
+    from unhub.cli.places import journal_for
+    from unhub.migrate.plan import Plan
     from unhub.migrate.write import write_plan
 
     before = path.read_bytes()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
 from unhub.cli.options import Selection, Wishes, selection_options, wishes_options
 from unhub.cli.output import colourful, say, terminal_width, write
-from unhub.cli.session import Session
-from unhub.cli.table import Table
-from unhub.image.found import Class
-from unhub.migrate.plan import Plan
-from unhub.migrate.reports import csv_report, github, json_report, sarif
+
+if TYPE_CHECKING:
+    from unhub.migrate.plan import Plan
 
 FORMS = ("table", "json", "sarif", "csv", "github")
 FOUND = 1
@@ -32,34 +31,48 @@ def command(selection: Selection, wishes: Wishes, form: str, everything: bool, q
     Nothing is changed, and no network is used. Ends with 1 where a reference can move, with 0
     where none can, and with 3 under --strict where something could not be read.
     """
+    from unhub.cli.session import Session
+
     plan = Session.open(selection, wishes).plan()
     if form == "table":
         _show(plan, everything=everything, quiet=quiet)
     else:
-        for piece in _RENDERERS[form](plan, everything):
+        for piece in _pieces(form, plan, everything):
             write(piece)
     return status(plan, strict=selection.strict)
 
 
-_RENDERERS: dict[str, Callable[[Plan, bool], Iterable[str]]] = {
-    "json": lambda plan, _: json_report.render(plan),
-    "sarif": lambda plan, everything: [sarif.render(plan, everything=everything)],
-    "csv": lambda plan, _: [csv_report.render(plan)],
-    "github": lambda plan, everything: github.render(plan, everything=everything),
-}
+def _pieces(form: str, plan: Plan, everything: bool) -> Iterable[str]:
+    from unhub.migrate.reports import csv_report, github, json_report, sarif
+
+    match form:
+        case "json":
+            return json_report.render(plan)
+        case "sarif":
+            return [sarif.render(plan, everything=everything)]
+        case "csv":
+            return [csv_report.render(plan)]
+        case _:
+            return github.render(plan, everything=everything)
 
 
 def status(plan: Plan, *, strict: bool) -> int:
     """The exit status: what could not be read weighs more than what was found."""
     if strict and any(file.unreadable for file in plan.skipped):
         return UNREADABLE
-    return FOUND if any(item.decision.class_ is Class.MIGRATABLE for item in plan.items) else 0
+    return FOUND if _something_can_move(plan) else 0
+
+
+def _something_can_move(plan: Plan) -> bool:
+    return any(item.decision.class_ == "migratable" for item in plan.items)
 
 
 def _show(plan: Plan, *, everything: bool, quiet: bool) -> None:
+    from unhub.cli.table import Table
+
     table = Table(terminal_width(sys.stdout), colourful(sys.stdout), everything)
     if not quiet:
         write("".join(f"{line}\n" for line in table.files(plan)))
     write("".join(f"{line}\n" for line in table.summary(plan)))
-    if any(item.decision.class_ is Class.MIGRATABLE for item in plan.items):
+    if _something_can_move(plan):
         say("`unhub migrate` shows the change, `unhub migrate --write` makes it")
