@@ -261,6 +261,8 @@ def test_azure_templates_are_known_by_what_they_hold(path: str, text: str, wante
         ("ci/x.yml", "test:\n  stage: a\n  script: ls\n", True),
         ("ci/x.yml", "'a b':\n    script:\n      - ls\n    image: x\n", True),
         ("ci/x.yml", ".hidden: &h\n  script: [ls]\n  tags: [x]\n", True),
+        ("ci/x.yml", ".base:\n  # here\n  image: node:20\n", True),
+        ("ci/x.yml", "base:\n  image: node:20\n", False),
         ("ci/x.yml", "a:\n  b:\n    script: ls\n    image: x\n", False),
         ("ci/x.yml", "script: ls\nstage:\n  image: x\n", False),
         ("ci/x.yml", "# a:\n- b:\n    script: x\n    image: y\n", False),

@@ -19,6 +19,10 @@ from unhub.formats._yaml_images import Images, Position
 from unhub.image.found import Class, Finding, Found, Part, PulledBy, Skipped, Span, Wrap
 from unhub.image.source import Source
 
+_PODMAN = re.compile(r"\b(?:podman|buildah)\b")
+_LOCAL = "names an image that is on the machine already"
+"""How the shell format explains the source of a ``docker tag`` that it saw nobody pull."""
+
 Split = Callable[[bytes], Sequence[Variable]]
 """The variables of a text, in order, with what is known of them at its place."""
 
@@ -88,17 +92,25 @@ class CiImages:
             else:
                 self.images.add(replace(here, parts=_reader(use.parts)) if variables else here)
 
-    def text(self, text: Mapped, inner: Span, where: str, pulled_by: PulledBy, split: Split = plain, *, note: str | None = None) -> None:
-        """Note a reference that is a piece of a text (``image=…`` among options)."""
+    def text(
+        self, text: Mapped, inner: Span, where: str, pulled_by: PulledBy, split: Split = plain, *, like: Found | Skipped | None = None
+    ) -> None:
+        """Note a reference that is a piece of a text (``image=…`` among options).
+
+        ``like`` is what the shell format made of it before its variables were followed.
+        """
         variables = [variable.placed(text, inner.start) for variable in split(text.data[inner.start : inner.end])]
         span = text.outer(inner)
+        short_name = like is not None and _PODMAN.search(like.where) is not None
+        together = like.together if isinstance(like, Found) else None
         for use in self._uses_of(text, inner, variables):
             if use.value is not None:
-                self._at_value(use, use.value, Position(List(span=span, items=[]), where, pulled_by, note))
+                self._at_value(use, use.value, Position(List(span=span, items=[]), where, pulled_by, short_name=short_name))
             elif use.skip:
                 self.skip(span, where, *use.skip, pulled_by)
             else:
-                self._direct.append(_build.build(self.source.data, span, use.parts, where=where, pulled_by=pulled_by, note=note))
+                built = _build.build(self.source.data, span, use.parts, where=where, pulled_by=pulled_by, short_name=short_name)
+                self._direct.append(replace(built, together=together) if isinstance(built, Found) else built)
 
     def skip(self, span: Span, where: str, class_: Class, reason: str, pulled_by: PulledBy | None = None) -> None:
         """Note a text that is left alone, and why."""
@@ -115,11 +127,9 @@ class CiImages:
                 _build.build(self.source.data, value.span, use.parts, where=where, pulled_by=here.pulled_by, host_name=here.host_name)
             )
             return
-        position = Position(
-            value.node, value.where, here.pulled_by, here.note, host_name=here.host_name, host_replaced=here.host_replaced,
-            parts=_reader(use.parts), skip=use.skip, in_text=use.parts != value.parts,
-        )  # fmt: skip
-        self.images.add(position)
+        in_text = use.parts != value.parts
+        at_value = replace(here, node=value.node, where=value.where, parts=_reader(use.parts), skip=use.skip, in_text=in_text)
+        self.images.add(replace(at_value, host_wrap=None, strip_scheme=""))
 
     def _uses_of(self, text: Mapped, inner: Span, variables: Sequence[Variable]) -> Iterator[_Use]:
         """What a text comes to: itself, and the values that are images because of it."""
@@ -173,20 +183,18 @@ class CiImages:
 
     def _command(self, finding: Finding, split: Split) -> None:
         """A finding of the shell format, with the system's variables followed and its expressions unmasked."""
-        raw = self.source.data[finding.span.start : finding.span.end]
-        known = not isinstance(finding, Skipped) or finding.class_ is not Class.VARIABLE
-        if isinstance(finding, Found):
-            known = all(part.known for part in finding.parts)
-        if not known and not isinstance(finding, Found | Skipped):
+        if not isinstance(finding, Found | Skipped):
+            self._direct.append(finding)
             return
+        raw = self.source.data[finding.span.start : finding.span.end]
         quotes = 1 if len(raw) > 1 and raw[:1] in b"\"'" and raw[:1] == raw[-1:] else 0
         inner = Span(finding.span.start + quotes, finding.span.end - quotes)
-        if not known and any(v.values or v.proxied for v in split(self.source.data[inner.start : inner.end])):
-            self.text(Mapped.plain(self.source.data, 0, len(self.source.data)), inner, finding.where, PulledBy.BUILD, split)
-            return
-        if isinstance(finding, Found | Skipped):
-            finding = self._unmasked(finding, raw, split)
-        self._direct.append(finding)
+        variables = () if _is_settled(finding) else split(self.source.data[inner.start : inner.end])
+        if any(variable.values or variable.proxied for variable in variables):
+            text = Mapped.plain(self.source.data, *inner)
+            self.text(text, Span(0, len(text.data)), finding.where, PulledBy.BUILD, split, like=finding)
+        else:
+            self._direct.append(self._unmasked(finding, raw, split))
 
     def _unmasked(self, finding: Found | Skipped, raw: bytes, split: Split) -> Found | Skipped:
         text = decode(raw) if MASK.search(finding.text) else finding.text
@@ -200,7 +208,7 @@ class CiImages:
     def findings(self) -> Iterator[Finding]:
         """Everything that was noted, judged together."""
         noted = [*self.images.findings(), *self._direct]
-        made = [finding for finding in noted if isinstance(finding, Skipped) and finding.class_ is Class.BUILD_OUTPUT]
+        made = [finding for finding in noted if isinstance(finding, Skipped) and _is_output(finding)]
         outputs = Outputs((finding.text, finding.span.start) for finding in made)
         broken = self._broken(Spans(finding.span for finding in made))
         followed = Spans(self._followed)
@@ -252,6 +260,18 @@ class CiImages:
 
 def _reader(parts: tuple[Part, ...]) -> Callable[[Scalar, Span], Sequence[Part]]:
     return lambda _scalar, _inner: parts
+
+
+def _is_settled(finding: Found | Skipped) -> bool:
+    """Whether the shell format knows the whole reference, or has another reason to leave it alone."""
+    if isinstance(finding, Found):
+        return all(part.known for part in finding.parts)
+    return finding.class_ is not Class.VARIABLE
+
+
+def _is_output(finding: Skipped) -> bool:
+    """Whether this names something built; the source of a ``docker tag`` may as well have been pulled."""
+    return finding.class_ is Class.BUILD_OUTPUT and not finding.reason.startswith(_LOCAL)
 
 
 def _choice(variable: Variable, data: bytes) -> str:

@@ -41,7 +41,7 @@ FORMAT = Format(
         "script and bash steps, and the scripts of tasks: docker commands",
     ),
     gaps=("containers that a template takes from the pipeline that uses it", "PowerShell and cmd steps are reported, not read"),
-    order=56,
+    order=34,
     needles=(b"container", b"image", b"services", b"docker", b"podman"),
     recognise=_recognise,
 )
@@ -51,6 +51,8 @@ _NAME = re.compile(
     rb"\$\{\{\s*(?:parameters|variables)(?:\.([\w-]+)|\['([\w-]+)'\])\s*\}\}"
     rb"|\$\[\s*variables(?:\.([\w-]+)|\['([\w-]+)'\])\s*\]|\$\(([\w.-]+)\)|(\$\{\{.*?\}\}|\$\[.*?\])"
 )
+_HANDLEBARS_LINE = re.compile(rb"(?m)^[ \t]*\{\{[^{}\r\n]*\}\}[ \t]*(?=\r?$)")
+_HANDLEBARS = re.compile(rb"(?<!\$)\{\{[^{}\r\n]*\}\}")
 _FOREIGN = {"powershell": "PowerShell", "pwsh": "PowerShell"}
 _TASK_SCRIPTS = {"bash": "script", "cmdline": "script", "shellscript": "script"}
 _IMAGE_INPUTS = ("imageName", "qemuImage", "containerImage", "image")
@@ -59,10 +61,16 @@ _KEPT = "what this task does with it is not known here; change it by hand if it 
 
 def find(source: Source) -> Iterator[Finding]:
     """The images of container resources, jobs and services, and the docker commands of steps."""
-    for document in parse(source.data):
+    for document in parse(_without_handlebars(source.data), shown=source.data):
         images = CiImages(source, document, ("parameters.", "variables.", "$(", "$", "${"))
         _Pipeline(document, images).visit()
         yield from images.findings()
+
+
+def _without_handlebars(data: bytes) -> bytes:
+    """The same length without the ``{{ … }}`` of a template for whole pipelines, which is no YAML."""
+    data = _HANDLEBARS_LINE.sub(lambda match: b"#" + b" " * (len(match[0]) - 1), data)
+    return _HANDLEBARS.sub(lambda match: b"x" * len(match[0]), data)
 
 
 class _Pipeline:

@@ -21,6 +21,7 @@ _NAMED = re.compile(r"(?:^|/)(?:[^/]*\.?gitlab-ci[^/]*\.ya?ml|\.gitlab(?:-ci)?/(
 _OTHER = re.compile(r"(?:^|/)(?:\.cirrus|\.travis|appveyor)[^/]*$")
 _TOP_KEY = re.compile(rb"(?:[^\s#'\"{}\[\]-][^#]*?|'[^']+'|\"[^\"]+\"):(?:[ \t]+&\S+)?[ \t]*(?:#.*)?")
 _JOB_KEY = re.compile(rb"([ \t]+)script:(?:[ \t]|$)")
+_HIDDEN_KEY = re.compile(rb"([ \t]+)(?:image|services|script|before_script|after_script|extends|rules|variables):(?:[ \t]|$)")
 _JOB_SIGNS = re.compile(rb"^[ \t]+(?:stage|image|rules|extends|only|except|services|before_script|needs|artifacts|tags):", re.MULTILINE)
 
 
@@ -30,15 +31,16 @@ def _recognise(source: Source) -> bool:
         return True
     if _OTHER.search(source.path) or not _JOB_SIGNS.search(source.data):
         return False
-    below_top, indent = False, b""
+    key, indent = b"", b""
     for line in source.data.splitlines():
         if _TOP_KEY.fullmatch(line):
-            below_top, indent = True, b""
+            key, indent = line, b""
         elif line[:1] not in (b" ", b"\t", b"#", b""):
-            below_top = False
-        elif below_top and line.strip() and not line.lstrip().startswith(b"#"):
+            key = b""
+        elif key and line.strip() and not line.lstrip().startswith(b"#"):
             indent = indent or line[: len(line) - len(line.lstrip())]
-            job = _JOB_KEY.match(line)
+            # a key with a dot in front is a hidden job, which need not have a script
+            job = (_HIDDEN_KEY if key.startswith(b".") else _JOB_KEY).match(line)
             if job and job[1] == indent:
                 return True
     return False
@@ -56,7 +58,10 @@ FORMAT = Format(
         "script, before_script, after_script: docker commands",
         "files that are included locally, by their name or because they hold jobs",
     ),
-    gaps=("files that are included from elsewhere (project, remote, template, component) are not fetched",),
+    gaps=(
+        "files that are included from elsewhere (project, remote, template, component) are not fetched",
+        "variables that another file defines are reported",
+    ),
     order=58,
     needles=(b"image", b"services", b"docker", b"podman", b"nerdctl", b"buildah", b"skopeo", b"kubectl", b"kaniko"),
     recognise=_recognise,
