@@ -150,8 +150,8 @@ class _Reader:
 
     def _context(self, pair: Pair) -> Iterator[Finding]:
         name, where = pair.name or "", f"{self.where}.contexts.{pair.name}"
-        inline = [self.bake.source.path for _ in self._inline_dockerfiles()][:1]
-        yield Declared(DeclaredKind.CONTEXT, name, pair.key.span, where, (*self._dockerfiles(), *inline))
+        inline = [self.bake.source.path for _ in self._inline_dockerfiles][:1]
+        yield Declared(DeclaredKind.CONTEXT, name, pair.key.span, where, (*self._dockerfiles, *inline))
         for option in self._each(pair.value):
             parts = self.values.parts(option)
             if not starts_with(parts, _SCHEME):
@@ -168,8 +168,8 @@ class _Reader:
             for option in self._each(pair.value):
                 yield from images(self.data, self.values, option, where, PulledBy.BUILD)
             return
-        dockerfiles: list[bytes | None] = [text.mapped.data for text in self._inline_dockerfiles()]
-        dockerfiles += [self.bake.source.read(path) for path in self._dockerfiles()]
+        dockerfiles: list[bytes | None] = [text.mapped.data for text in self._inline_dockerfiles]
+        dockerfiles += [self.bake.source.read(path) for path in self._dockerfiles]
         uses = {use_in(data, name): data for data in dockerfiles or [None]}
         for option in self._each(pair.value):
             text = known_text(self.values.parts(option))
@@ -188,11 +188,15 @@ class _Reader:
                 reason = "an argument of a Dockerfile that cannot be read here; if a FROM uses it, change it by hand"
                 yield skipped(self.data, option, where, Class.VARIABLE, reason)
 
-    def _inline_dockerfiles(self) -> Iterator[Template]:
+    @cached_property
+    def _inline_dockerfiles(self) -> list[Template]:
+        found: list[Template] = []
         for heir in self.bake.heirs[self.target.name]:
             nearest = next((node for target in self.bake.line_of(heir) for node in target.lookup("dockerfile-inline")), None)
-            yield from _texts(nearest) if nearest is not None else ()
+            found += _texts(nearest) if nearest is not None else ()
+        return found
 
+    @cached_property
     def _dockerfiles(self) -> list[str]:
         """The paths of the Dockerfiles that this target and its heirs build."""
         paths: list[str] = []

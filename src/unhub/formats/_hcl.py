@@ -6,7 +6,6 @@ import bisect
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from unhub.formats._hcl_nodes import Call, Choice, Interpolation, Other, Reference, Template
@@ -218,7 +217,7 @@ def _pieces(data: bytes, inner: Span, escapes: re.Pattern[bytes], interpolations
     pieces: list[tuple[Piece, bytes]] = []
     at = position = inner.start
     first = bisect.bisect_right(interpolations, inner.start, key=lambda one: one.span.end)
-    blocked = (one.span for one in islice(interpolations, first, None))
+    blocked = (interpolations[number].span for number in range(first, len(interpolations)))
     skip = next(blocked, None)
     while match := escapes.search(data, position, inner.end):
         while skip is not None and skip.end <= match.start():
