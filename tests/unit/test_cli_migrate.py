@@ -233,3 +233,36 @@ def test_outside_of_a_repository_the_journal_lies_in_the_state_folder(tmp_path: 
     assert list(state.glob("unhub/*/runs/*/run.json"))
     assert unhub("undo", cwd=tree, env={"XDG_STATE_HOME": str(state)}).status == 0
     assert pod(tree) == POD.format(image="node:20")
+
+
+# A part of the tree
+
+
+def test_a_part_of_the_tree_is_moved_with_an_eye_on_the_rest(tmp_path: Path) -> None:
+    """A build context that an unchanged file declares still decides about a FROM (rule #59)."""
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  web:\n    build:\n      context: .\n      additional_contexts:\n        node: ./mine\n"
+    )
+    (tmp_path / "Dockerfile").write_text("FROM redis:7\n")
+    repository(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM node\n")
+    for arguments in (["--changed-since", "HEAD"], ["--only", "dockerfile"]):
+        found = unhub("migrate", "--format", "json", *arguments, cwd=tmp_path).json
+        assert [(row["path"], row["class"]) for row in found["findings"]] == [("Dockerfile", "conflict")]
+
+
+def test_a_value_shared_with_an_unchanged_file_moves_only_if_that_file_agrees(tmp_path: Path) -> None:
+    compose = "services:\n  web:\n    image: ${IMAGE}\n"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".env").write_text("IMAGE=node:20\n")
+    (tmp_path / "a" / "compose.yaml").write_text(compose)
+    (tmp_path / "a" / "compose.kept.yaml").write_text(compose.replace("}", "} # unhub: ignore"))
+    repository(tmp_path)
+    (tmp_path / "a" / "compose.yaml").write_text(compose + "    restart: always\n")
+    (finding,) = unhub("migrate", "--format", "json", "--changed-since", "HEAD", cwd=tmp_path).json["findings"]
+    assert (finding["class"], finding["path"]) == ("conflict", "a/compose.yaml")
+    (tmp_path / "a" / "compose.kept.yaml").write_text(compose)
+    git("commit", "-q", "-m", "agree", "a/compose.kept.yaml", cwd=tmp_path)
+    written = unhub("migrate", "--write", "--format", "json", "--changed-since", "HEAD", cwd=tmp_path).json
+    assert written["summary"]["changed_files"] == ["a/.env"]
+    assert [row["path"] for row in written["findings"]] == ["a/compose.yaml"]

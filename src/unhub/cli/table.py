@@ -84,7 +84,9 @@ class Table:
         counts = by_class(plan)
         total = sum(counts.values())
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        yield self._paint(_count(total, "reference") + f" in {_count(len(plan.files), 'file')}" + (f": {said}" if said else ""), "bold")
+        headline = f"{_count(total, 'reference')} in {_count(len(plan.files), 'file')}" + (f": {said}" if said else "")
+        for line in self._wrapped("", headline):
+            yield self._paint(line, "bold")
         registries = by_registry(plan)
         longest = max((width(name) for name in registries), default=0)
         for name, numbers in registries.items():

@@ -79,11 +79,14 @@ def make_plan(
     *,
     read: Read = lambda path: None,
     may_edit: Callable[[str], bool] = lambda path: True,
+    counts: Callable[[FilePlan], bool] = lambda file: True,
 ) -> Plan:
     """Decide about every reference and plan the edits.
 
     ``read`` gives the bytes of a neighbouring file that a part may stand in; ``may_edit``
     says whether such a file may be changed (a ``.env`` that git does not track may not).
+    ``counts`` chooses the files that the plan is about; the others only have their say about
+    names they declare and values they share.
     """
     plan = Plan()
     declarations: list[Declaration] = []
@@ -99,6 +102,7 @@ def make_plan(
     _hold_back_conflicts(plan, Declarations(declarations))
     _hold_back_foreign(plan, may_edit)
     _plan_fixes(plan, mapper)
+    plan.files = [file for file in plan.files if counts(file)]
     _make_edits(plan, read)
     return plan
 

@@ -14,7 +14,7 @@ from unhub.image.source import FormatSettings, Source
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
 from unhub.migrate.parallel import spread
-from unhub.migrate.plan import Plan, make_plan
+from unhub.migrate.plan import FilePlan, Plan, make_plan
 from unhub.migrate.selfcheck import check
 from unhub.migrate.walk import Walk, walk
 
@@ -24,7 +24,7 @@ class RunOptions:
     """What to look at.
 
     ``max_file_size`` is in bytes; ``only`` names formats, empty means all; ``changed`` are the
-    only files whose references count (``None`` means all); ``cores`` is how many processors
+    only files that the plan is about (``None`` means all); ``cores`` is how many processors
     may be used; ``below`` is where paths start, seen from the folder that ``include`` and
     ``exclude`` are relative to. What a file declares counts in any case, since it says what others mean.
     """
@@ -97,12 +97,10 @@ def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSet
     except OSError as error:
         return SkippedFile(path, f"cannot be read: {error.strerror or error}")
     result = look(Source(path, data, settings, tree.read))
-    if isinstance(result, LookedAt) and not _counts(result, options):
-        result.references.clear()
     return result if not isinstance(result, SkippedFile) or _counts(result, options) else None
 
 
-def _counts(result: LookedAt | SkippedFile, options: RunOptions) -> bool:
+def _counts(result: FilePlan | SkippedFile, options: RunOptions) -> bool:
     wanted = not options.only or result.format in options.only
     return wanted and (options.changed is None or result.path in options.changed)
 
@@ -118,7 +116,7 @@ def plan_run(
     walked = walk(options.paths, options.base, use_gitignore=options.use_gitignore)
     tree = Tree(options.base)
     looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
-    plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked)
+    plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked, counts=lambda file: _counts(file, options))
     plan.ignored_files = walked.ignored
     check(plan, mapper, settings, tree.read)
     return plan

@@ -14,8 +14,9 @@ def render(plan: Plan, run: str | None = None) -> Iterator[str]:
     r"""The object in pieces, so that a large one need not be held twice.
 
     ``skipped`` holds the files that were not looked at; ``unreadable`` says whether they should
-    have been (a link need not be: its target is looked at where it lies). Pure ASCII; a byte of a name that is not UTF-8 is a lone surrogate (``\udcff`` for FF),
-    as Python's ``surrogateescape`` reads it.
+    have been (a link need not be: its target is looked at where it lies). Pure ASCII; a byte of
+    a name that is not UTF-8 is a lone surrogate (``\udcff`` for FF), as Python's
+    ``surrogateescape`` reads it.
     """
     findings = (record(item, file.format) for file in plan.files for item in file.items)
     skipped = (_skipped(file) for file in plan.skipped)
