@@ -21,7 +21,8 @@ from unhub.formats._groovy_calls import (
     split,
 )
 from unhub.formats._helm_fields import is_image_key
-from unhub.formats._jenkins_texts import arguments_of_build, pod_images, script
+from unhub.formats._interpolated import build_options, pods, shell
+from unhub.formats._scripts import commands
 from unhub.formats._text import decode
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, PulledBy, Skipped, Span
@@ -146,9 +147,9 @@ class Pipeline:
         elif word in ("withDockerContainer", "dockerNode") and first:
             yield from self._image(first, word, PulledBy.BUILD, inside)
         elif word == "yaml" and inside.block in ("kubernetes", "podTemplate") and first and first.text:
-            yield from pod_images(self.source, first.text, f"{inside.block} yaml")
+            yield from pods(self.source, first.text.mapped, first.text.variables, f"{inside.block} yaml")
         elif word == "additionalBuildArgs" and inside.block == "dockerfile" and first and first.text:
-            yield from arguments_of_build(self.source, first.text, "dockerfile additionalBuildArgs")
+            yield from build_options(self.source, first.text.mapped, first.text.variables, "dockerfile additionalBuildArgs")
         elif word in _STEPS:
             yield from self._step(word, arguments)
 
@@ -167,7 +168,7 @@ class Pipeline:
             pulled_by = PulledBy.BUILD if call == "withDockerContainer" else PulledBy.PLATFORM
             yield from self._image(argument, f"{call} image", pulled_by, inside)
         elif word == "yaml" and call in ("podTemplate", "kubernetes") and argument.text:
-            yield from pod_images(self.source, argument.text, f"{call} yaml")
+            yield from pods(self.source, argument.text.mapped, argument.text.variables, f"{call} yaml")
         elif is_image_key(word):
             yield from self._unsure(
                 argument, f"{call or 'a map'} {word}", f"an argument of {call}(), which is not known here" if call else "an entry of a map"
@@ -200,8 +201,9 @@ class Pipeline:
         text = arguments[0].text
         if text and not text.variables and _is_reference(text.value):
             yield Declared(DeclaredKind.OUTPUT, text.value.strip(), text.content, "docker.build")
-        if len(arguments) > 1 and arguments[1].text:
-            yield from arguments_of_build(self.source, arguments[1].text, "docker.build")
+        options = arguments[1].text if len(arguments) > 1 else None
+        if options:
+            yield from build_options(self.source, options.mapped, options.variables, "docker.build")
 
     def _image(self, argument: Argument, where: str, pulled_by: PulledBy, inside: _Inside) -> Iterator[Finding]:
         text = argument.text
@@ -216,10 +218,14 @@ class Pipeline:
             yield _build.build(self.source.data, text.mapped.outer(inner), text.parts(inner), where=where, pulled_by=pulled_by)
 
     def _step(self, word: str, arguments: Sequence[Argument]) -> Iterator[Finding]:
-        for argument in arguments:
-            if argument.name in (None, "script") and argument.text:
-                yield from script(self.source, argument.text, word, _STEPS[word])
-                return
+        text = next((argument.text for argument in arguments if argument.name in (None, "script")), None)
+        language = _STEPS[word]
+        if text and not language:
+            yield from shell(self.source, text.mapped, text.variables, word)
+        elif text:
+            for inner in commands(text.mapped.data):
+                reason = f"a command in a {language} script, which is not read here; change it by hand"
+                yield self._skip(text.mapped.outer(inner), word, (Class.UNREADABLE, reason), PulledBy.BUILD)
 
     def _skip(self, span: Span, where: str, why: tuple[Class, str], pulled_by: PulledBy | None = None) -> Skipped:
         return Skipped(span, decode(self.source.data[span.start : span.end]), where, *why, pulled_by)
