@@ -19,7 +19,7 @@ from unhub.formats._scripts import joined, lines
 from unhub.formats._text import decode
 from unhub.formats._variable_uses import scalars
 from unhub.formats._yaml import Mapping, Node, Pair, Scalar, Sequence
-from unhub.image.found import Class, PulledBy, Wrap
+from unhub.image.found import Class, Declared, DeclaredKind, PulledBy, Wrap
 from unhub.image.source import Source
 
 PREFIXES = ("$", "${", "inputs.")
@@ -34,6 +34,8 @@ NO_JOBS = frozenset({
 _SCRIPTS = (("before_script", "script"), ("after_script",))
 _REFERENCE = "!reference"
 _NESTING_MAX = 10
+_DOCKER = "docker"
+_DOCKER_HOST = "DOCKER_HOST"
 _PIPELINE_FOLDER = re.compile(r"(?:^|/)\.gitlab(?:-ci)?/")
 
 
@@ -195,6 +197,9 @@ class Pipeline:
             if alias.strip():
                 aliases = re.split(r"[\s,]+", alias.strip())
                 replaced = host if host not in aliases else None
+                if replaced == _DOCKER and _DOCKER_HOST not in self.definitions.variables:
+                    where_used = f"{place}: without DOCKER_HOST, docker's own default is tcp://docker"
+                    self.images.add(Declared(DeclaredKind.HOST, _DOCKER, pair.value.span, where_used, self.reach))
                 self.images.image(pair.value, place, PulledBy.PLATFORM, scope.split, host_replaced=replaced)
                 continue
             wrap: Wrap | None = wrap_mapping(self.source.data, service, pair, host) if host and _is_single(host) else None

@@ -14,6 +14,7 @@ from unhub.image.found import Part, Span
 INPUT = re.compile(rb"\$\[\[\s*inputs\.([\w-]+)[^\]]*\]\]")
 """``$[[ inputs.name ]]``, put in before the file is read (docs.gitlab.com, "CI/CD inputs", 2026-08)."""
 
+_OTHER_FORM = re.compile(rb"\$\{[A-Za-z_]\w*[^}\w][^}]*\}")
 _DEPTH_MAX = 8
 _PROXIED = {
     "CI_DEPENDENCY_PROXY": "goes through GitLab's dependency proxy already",
@@ -99,6 +100,11 @@ class Scope:
     def split(self, text: bytes) -> Sequence[Variable]:
         """The variables and inputs of a text."""
         found = [replace(self._input(match[1].decode()), span=Span(match.start(), match.end())) for match in INPUT.finditer(text)]
+        for match in _OTHER_FORM.finditer(text):
+            written = match[0].decode("utf-8", "replace")
+            found.append(
+                Variable(Span(match.start(), match.end()), written, unknown=f"GitLab fills in $NAME and ${{NAME}} only, not {written}")
+            )
         found += shell_variables(text, self._variable)
         return sorted(found, key=lambda variable: variable.span)
 
