@@ -246,3 +246,16 @@ def test_however_a_name_is_split_it_spells_the_target_afterwards(written: str, c
         bytes([byte]) not in b"public.ecr.aws/docker/library/node:20" for byte in gap
     ):
         assert rest == b"public.ecr.aws/docker/library/node:20"
+
+
+def test_a_field_that_is_only_implied_is_written_whole() -> None:
+    data = b"- name: node\n  newTag: '20'\n"
+    implied = Part("docker.io/library/node", Span(12, 12), before=b"\n  newName: ", after=b" ")
+    fix = plan_fix(found("node", implied), ECR_NODE, "kustomization.yaml")
+    assert edited(data, fix) == b"- name: node\n  newName: public.ecr.aws/docker/library/node \n  newTag: '20'\n"
+
+
+def test_bytes_that_are_no_text_are_measured_as_they_stand() -> None:
+    data = b"FROM \xffx/node:20"
+    part = Part("\udcffx/node:20", Span(5, 15))
+    assert edited(data, plan_fix(found("…", part), ECR_NODE, "f")) == b"FROM public.ecr.aws/docker/library/node:20"

@@ -48,7 +48,6 @@ VALID = {
 }
 
 INVALID = {
-    "": (0, "the reference is empty"),
     "docker/Docker": (7, "a repository must be lower case"),
     "docker.io/docker/Docker": (17, "a repository must be lower case"),
     "Node": (0, "a repository must be lower case"),
@@ -58,6 +57,12 @@ INVALID = {
     "-x.example/y": (0, "'-x.example' is not a registry host"),
     HEX: (0, "64 hexadecimal digits are an image ID, not a name"),
     "node:": (5, "the tag is empty"),
+    "": (0, "the reference is empty"),
+    ":x": (0, "the repository ends too early"),
+    "@sha256:x": (0, "the repository ends too early"),
+    "node:a@": (7, "the digest is wrong (it is not algorithm:hexadecimal)"),
+    "node@x:y": (5, "the digest is wrong (it is not algorithm:hexadecimal)"),
+    "NO de": (0, "'N' cannot stand here in a repository"),
     "node:-x": (5, "'-' cannot start a tag"),
     "node:2 0": (6, "' ' cannot stand in a tag"),
     "node:" + "t" * 129: (133, "the tag has more than 128 characters"),
@@ -137,6 +142,11 @@ def test_docker_hub_is_known_by_all_its_names(text: str, hub: bool, official: bo
         ("h:5000/node:20", "h:5000/node"),
         ("[fc00::1]:5000/x:1", "[fc00::1]:5000/x"),
         ("node:", "node"),
+        ("node:a:b", "node"),
+        ("h:5000/a/b:1", "h:5000/a/b"),
+        ("a/:x", "a/"),
+        (":x", ""),
+        ("a:", "a"),
         ("", ""),
     ],
 )
