@@ -18,6 +18,7 @@ from unhub.image.errors import UnreadableError
 
 DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*\Z", re.DOTALL)
 """What may stand behind the comment mark of a parser directive (rule #29)."""
+_SPACED = re.compile(rb"<<[\t\n\v\f\r ]")
 DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
 
 
@@ -133,7 +134,7 @@ class Dockerfile:
             yield Line(text, index + 1, after)
             return after
         tight = self._bodies.end(opened(text.data, spaced=False), after)
-        spaced = self._bodies.end(opened(text.data, spaced=True), after)
+        spaced = self._bodies.end(opened(text.data, spaced=True), after) if _SPACED.search(text.data) else tight
         sure = after if tight is None else tight
         yield Line(text, index + 1, sure)
         if spaced is None or spaced <= sure:

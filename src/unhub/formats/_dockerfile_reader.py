@@ -41,15 +41,19 @@ class Reader:
     _stage_values: list[Part] = field(default_factory=list[Part])
     _uses: Uses = field(default_factory=Uses)
 
-    def read(self, line: Line) -> None:
+    def read(self, line: Line, command: Command) -> None:
         """Take in one instruction."""
-        command = split_command(masked(line.text))
         before = len(self.findings)
         self._command(command, line)
         if line.doubtful:
             self.findings[before:] = [_doubted(finding) for finding in self.findings[before:]]
         elif self.stage >= 0:
             self._uses.see(command, line.text, self.scope.escape)
+
+    def look_for_arguments(self, line: Line) -> None:
+        """Take in an instruction that names nothing, but may use an ARG."""
+        if self._uses.keywords and b"$" in line.text.data and not line.doubtful:
+            self._uses.see(split_command(line.text), line.text, self.scope.escape)
 
     def comment(self, line: Line) -> None:
         """Take in a comment that is an instruction taken out of use (rule #73): it changes nothing else."""
@@ -68,7 +72,12 @@ class Reader:
         """Everything found, the defaults of ARGs that are a whole reference included, in the order of the file."""
         for argument, value in self._arguments.items():
             self.findings.append(self._build(argument.written, value, f"ARG {argument.name}"))
-        careful = [self._careful(finding) if isinstance(finding, Found) else finding for finding in self.findings]
+        owners: dict[Span, list[str]] = {}
+        for name, argument in self.scope.arguments.items():
+            for part in argument.value.parts:
+                owners.setdefault(part.span, []).append(name)
+        stages = {part.span for part in self._stage_values}
+        careful = [self._careful(finding, owners, stages) if isinstance(finding, Found) else finding for finding in self.findings]
         yield from sorted(careful, key=lambda finding: finding.span)
 
     def _command(self, command: Command, line: Line, prefix: str = "") -> None:
@@ -122,7 +131,7 @@ class Reader:
         finding = self._build(word.span, value, where, is_pull=True)
         self.findings.append(finding)
         if isinstance(finding, Found) and not line.doubtful:
-            for argument in value.through:
+            for argument in value.arguments():
                 self._arguments.setdefault(argument, value)
 
     def _value(self, word: Spelled) -> Value:
@@ -173,28 +182,29 @@ class Reader:
             self._skip(name.span, where, Class.INVALID, f"BuildKit refuses this: {error}")
             return
         if any(isinstance(item, Variable) for item in items):
-            self._skip(
-                name.span, where, Class.VARIABLE, "BuildKit expands no variables here; name a stage FROM it, and take from that stage"
-            )
+            self._skip(name.span, where, Class.VARIABLE, "BuildKit expands no variables here; take from a stage that is FROM it")
             return
         if not all(isinstance(item, Text) for item in items):
             self._skip(name.span, where, Class.INVALID, "BuildKit allows no quotes or escapes in the value itself")
             return
-        reason = self.stages.source(name.text, self.stage) or self.stages.index(name.text, self.stage)
-        if onbuild and is_integer(name.text):
-            reason = "the number of a stage of the build that uses this image"
-        if reason is None and onbuild and _may_be_stage(name.text):
-            reason = "may be a stage of the build that uses this image; give it a tag if it is an image"
+        reason = self._stage_of_child(name.text) if onbuild else self.stages.source(name.text, self.stage)
         if reason is not None:
             self._skip(name.span, where, Class.STAGE, reason)
             return
         self.findings.append(self._build(name.span, Value(tuple(unmasked(name.parts()))), where, is_pull=True))
 
+    def _stage_of_child(self, name: str) -> str | None:
+        """Why a name under ONBUILD is no image, or may be none, in the build that uses this image (rule #23)."""
+        if is_integer(name) or name.lower() in self.stages.by_name:
+            return "names a stage of the build that uses this image"
+        if _may_be_stage(name):
+            return "may be a stage of the build that uses this image; give it a tag if it is an image"
+        return self.stages.source(name, self.stage)
+
     def _build(self, span: Span, value: Value, where: str, *, is_pull: bool = False) -> Found | Skipped:
         short = self.short_names and "/" not in value.text
-        note = value.reason or (
-            None if all(part.literal for part in value.parts) else "the name is computed by an expansion that is never rewritten"
-        )
+        computed = not all(part.literal for part in _name_parts(value.parts))
+        note = value.reason or ("the name is computed by an expansion that is never rewritten" if computed else None)
         finding = build(self.data, span, value.parts, where=where, pulled_by=PulledBy.BUILD, note=note, short_name=short)
         if isinstance(finding, Skipped):
             return replace(finding, reason=value.reason) if value.reason and finding.class_ is Class.VARIABLE else finding
@@ -203,20 +213,23 @@ class Reader:
     def _skip(self, span: Span, where: str, class_: Class, reason: str) -> None:
         self.findings.append(Skipped(span, decode(self.data[span.start : span.end]), where, class_, reason, PulledBy.BUILD))
 
-    def _careful(self, found: Found) -> Found:
-        """A name made of an ARG that means something else too: held back if it names a stage, else said."""
-        spelling = {part.span for part in _name_parts(found.parts)}
-        if spelling & {part.span for part in self._stage_values}:
+    def _careful(self, found: Found, owners: dict[Span, list[str]], stages: set[Span]) -> Found:
+        """A name made of an ARG that means something else too: held back if it names a stage, else said.
+
+        ``owners`` tells the ARGs that each span spells, ``stages`` holds the spans that spell a stage's name.
+        """
+        spelling = [part.span for part in _name_parts(found.parts)]
+        if not stages.isdisjoint(spelling):
             return replace(found, safety=Safety.SHOWN, note="its ARG also names a stage of this file")
-        names = [name for name, argument in self.scope.arguments.items() if spelling & {part.span for part in argument.value.parts}]
+        names = dict.fromkeys(name for span in spelling for name in owners.get(span, ()))
         notes = [note for name in names if (note := self._uses.note(name))]
         return replace(found, note="; ".join([found.note, *notes] if found.note else notes)) if notes else found
 
 
 def stage_name(command: Command) -> str | None:
-    """The name a FROM gives its stage, in its own case; ``None`` where it gives none."""
+    """The name a FROM gives its stage, in its own case; ``None`` where it gives none, or a template does."""
     arguments = _stage_arguments(command)
-    return arguments[2].text if arguments and len(arguments) == 3 else None
+    return arguments[2].text if arguments and len(arguments) == 3 and not is_masked(arguments[2]) else None
 
 
 def _stage_arguments(command: Command) -> list[Spelled] | None:

@@ -50,23 +50,15 @@ class Stages:
 
     def source(self, name: str, stage: int) -> str | None:
         """Why a name in ``COPY --from`` or a mount of ``stage`` is no image, or ``None``: it may be any stage's, in any case."""
+        if is_integer(name):
+            above = 0 <= int(name) < stage
+            return "the number of a stage above, counted from 0" if above else f"there is no stage {name} above; BuildKit refuses that"
         if name == SCRATCH:
             return "scratch is the empty image, nothing is pulled"
         numbers = self.by_name.get(name.lower())
         if numbers is None:
             return None
-        if min(numbers) < stage:
-            return f"{name} is a stage above"
-        return f"{name} is this very stage or a later one; BuildKit refuses that"
-
-    def index(self, text: str, stage: int) -> str | None:
-        """What an integer in ``COPY --from`` means (rule #17), ``None`` for any other text."""
-        if not _INTEGER.fullmatch(text):
-            return None
-        number = int(text)
-        if 0 <= number < stage:
-            return f"the number of stage {number}, counted from 0"
-        return f"there is no stage {number} above; BuildKit refuses that"
+        return f"{name} is a stage above" if numbers[0] < stage else f"{name} is this very stage or a later one; BuildKit refuses that"
 
 
 def is_integer(text: str) -> bool:

@@ -6,7 +6,7 @@ Source: ``processDollar`` in ``frontend/dockerfile/shell/lex.go`` and ``buildMet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from unhub.formats._dockerfile_pattern import BrokenPattern, Pattern
@@ -20,24 +20,32 @@ PLATFORM_VARIABLES = frozenset(
 """Set by BuildKit itself in the global scope (rule #42); ``defaultArgs`` in ``dockerfile2llb/platform.go``."""
 
 LENGTH_MAX = 4096
-"""Characters of an evaluated value; ARGs that double each other would grow without end."""
+PARTS_MAX = 1000
+"""Characters and parts of an evaluated value; ARGs that double each other would grow without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The parts that spell a value, and the ARGs it passed through unchanged, the nearest first.
+    """The parts that spell a value; ``through`` is the ARG whose value it is unchanged.
 
     ``reason`` says why the first part that is not known is not.
     """
 
     parts: tuple[Part, ...]
-    through: tuple[Argument, ...] = ()
+    through: Argument | None = None
     reason: str | None = None
 
     @property
     def text(self) -> str:
         """The value as far as it is known."""
         return "".join(part.text for part in self.parts)
+
+    def arguments(self) -> Iterator[Argument]:
+        """The ARGs it passed through unchanged, the nearest first."""
+        argument = self.through
+        while argument is not None:
+            yield argument
+            argument = argument.value.through
 
     @property
     def known(self) -> bool:
@@ -106,8 +114,8 @@ class _Evaluation:
         if len(values) == 1:
             value = values[0]
         else:
-            value = Value(tuple(part for value in values for part in value.parts), (), _first_reason(values))
-        if len(value.text) > LENGTH_MAX:
+            value = Value(tuple(part for value in values for part in value.parts), None, _first_reason(values))
+        if len(value.parts) > PARTS_MAX or len(value.text) > LENGTH_MAX:
             return _unknown(self._span(items[0].start, items[-1].end), "the value is too long to be an image")
         return value if value.parts else Value((Part("", Span(hole, hole)),))
 
@@ -118,7 +126,7 @@ class _Evaluation:
             return Value(tuple(self.word.cut(min(item.start + 1, item.end), item.end).parts()))
         if isinstance(item, Quoted):
             values = [self._item(inner) for inner in item.items]
-            return Value(tuple(part for value in values for part in value.parts), (), _first_reason(values))
+            return Value(tuple(part for value in values for part in value.parts), None, _first_reason(values))
         return self._variable(item)
 
     def _span(self, start: int, end: int) -> Span:
@@ -143,7 +151,7 @@ class _Evaluation:
     def _lookup(self, name: str, span: Span) -> Value | None:
         argument = self.scope.arguments.get(name)
         if argument is not None:
-            return replace(argument.value, through=(argument, *argument.value.through))
+            return replace(argument.value, through=argument)
         return _unknown(span, self._why(name)) if name in PLATFORM_VARIABLES else None
 
     def _why(self, name: str) -> str:
@@ -205,7 +213,7 @@ def _first_reason(values: Sequence[Value]) -> str | None:
 
 
 def _unknown(span: Span, reason: str) -> Value:
-    return Value((Part("", span, known=False),), (), reason)
+    return Value((Part("", span, known=False),), None, reason)
 
 
 def _dependencies(current: Value | None) -> tuple[Part, ...]:

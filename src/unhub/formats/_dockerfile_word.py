@@ -153,7 +153,8 @@ class _Lexer:
         if operator == b":":
             operator += self.data[place + 1 : place + 2]
         if operator[-1:] not in _OPERATORS:
-            raise BrokenWord(f"BuildKit knows no expansion with {operator.decode('utf-8', 'replace') or 'nothing'} behind the name")
+            found = operator.decode("utf-8", "replace")
+            raise BrokenWord(f"it knows no expansion with {found} behind the name" if found else "a } is missing")
         word_start = place + len(operator)
         word, end = self.items(word_start, _CLOSE, depth + 1)
         return Variable(start, end, _text(name), operator.decode(), word, word_start)

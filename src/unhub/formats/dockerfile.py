@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from unhub.formats._build import build, literal
-from unhub.formats._dockerfile_lines import Dockerfile, Line
+from unhub.formats._dockerfile_lines import Dockerfile
 from unhub.formats._dockerfile_reader import Reader, stage_name
 from unhub.formats._dockerfile_split import split_command
 from unhub.formats._dockerfile_stages import Stages
 from unhub.formats._dockerfile_syntax import syntax
 from unhub.formats._dockerfile_template import masked
+from unhub.formats._dockerfile_text import leading_space
 from unhub.formats._dockerfile_value import Scope
 from unhub.formats._format import Format
 from unhub.formats._text import decode
@@ -21,7 +22,8 @@ from unhub.image.source import Source
 
 _PLAIN_NAME = re.compile(r"(?:.+\.)?(?:dockerfile|containerfile)")
 _OTHER_KIND = re.compile(r".*\.(?:dockerignore|containerignore|md|markdown|rst|adoc|html?|json|ya?ml|toml|xml|lock|log|orig|rej|sw[po])")
-_INSTRUCTION = re.compile(rb"(?mi)^[ \t]*(?:FROM|ARG)[ \t\\`]")
+_INSTRUCTION = re.compile(rb"(?mi)^(?:\xef\xbb\xbf)?[ \t]*(?:FROM|ARG)[ \t\\`]")
+_WORTH_A_LOOK = re.compile(rb"(?i)from|arg|onbuild|[{%@<]|(?:run|copy|add)[\t\v\f\r ][\t\n\v\f\r \x85\xa0]*--")
 _WIDE_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -72,10 +74,17 @@ def find(source: Source) -> Iterator[Finding]:
     yield from _frontends(source)
     dockerfile = Dockerfile(data, source.body_start)
     lines = list(dockerfile.lines())
-    reader = Reader(data, Scope(dockerfile.escape), _stages(lines), short_names="containerfile" in source.name.lower())
+    commands = {line.first: split_command(masked(line.text)) for line in lines if not line.comment and _names_something(line.text.data)}
+    stages = Stages()
     for line in lines:
-        if not line.comment:
-            reader.read(line)
+        if line.first in commands and commands[line.first].keyword == "from" and not line.doubtful:
+            stages.add(stage_name(commands[line.first]))
+    reader = Reader(data, Scope(dockerfile.escape), stages, short_names="containerfile" in source.name.lower())
+    for line in lines:
+        if line.first in commands:
+            reader.read(line, commands[line.first])
+        elif not line.comment:
+            reader.look_for_arguments(line)
         elif source.settings.include_comments:
             reader.comment(line)
     yield from reader.result()
@@ -91,11 +100,6 @@ def _frontends(source: Source) -> Iterator[Found | Skipped]:
             yield build(source.data, span, literal(source.data, *span), where="# syntax", pulled_by=PulledBy.BUILD)
 
 
-def _stages(lines: list[Line]) -> Stages:
-    stages = Stages()
-    for line in lines:
-        if not line.comment and not line.doubtful:
-            command = split_command(masked(line.text))
-            if command.keyword == "from":
-                stages.add(stage_name(command))
-    return stages
+def _names_something(text: bytes) -> bool:
+    """Whether an instruction can name an image or a stage: most of a file cannot, and need not be taken apart."""
+    return _WORTH_A_LOOK.match(text, leading_space(text)) is not None
