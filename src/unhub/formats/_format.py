@@ -8,7 +8,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol, cast
 
 from unhub.image.found import Finding
@@ -94,7 +94,7 @@ def _pattern(files: tuple[str, ...]) -> re.Pattern[str]:
             continue
         translated = fnmatch.translate(glob)
         alternatives.append(f"(?:.*/)?{translated}" if "/" in glob else rf"(?:.*/)?(?![^/]*/){translated}")
-    return re.compile("|".join(alternatives))
+    return re.compile("|".join(alternatives) or r"(?!)")
 
 
 @cache
@@ -118,7 +118,24 @@ def candidates(path: str) -> tuple[Entry, ...]:
     lower = path.lower()
     if _any_pattern().match(lower) is None:
         return ()
-    return tuple(entry for entry in entries() if _pattern(entry.format.files).match(lower))
+    by_name = _wanting_name(lower.rpartition("/")[2])
+    by_path = {entry.format.name for entry, pattern in _path_patterns() if pattern.match(lower)}
+    return tuple(entry for entry in entries() if entry.format.name in by_name or entry.format.name in by_path)
+
+
+@lru_cache(maxsize=4096)
+def _wanting_name(name: str) -> frozenset[str]:
+    """The formats that want a file of this name wherever it lies: a tree has few names and many files."""
+    return frozenset(entry.format.name for entry in entries() if _pattern(_globs(entry, path=False)).match(name))
+
+
+@cache
+def _path_patterns() -> tuple[tuple[Entry, re.Pattern[str]], ...]:
+    return tuple((entry, _pattern(globs)) for entry in entries() if (globs := _globs(entry, path=True)))
+
+
+def _globs(entry: Entry, *, path: bool) -> tuple[str, ...]:
+    return tuple(glob for glob in entry.format.files if ("/" in glob) is path)
 
 
 def choose(source: Source) -> Entry | None:

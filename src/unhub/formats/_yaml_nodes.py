@@ -68,6 +68,8 @@ class Scalar(Node):
     @cached_property
     def text(self) -> str:
         """The value."""
+        if self.style == "plain" and b"\n" not in (raw := self.data[self.span.start : self.span.end]) and b"\r" not in raw:
+            return decode(raw)
         return decode(self.mapped.data)
 
     @property
@@ -94,7 +96,7 @@ class Sequence(Node):
     flow: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Pair:
     """A key, its value, and the span of both."""
 
@@ -102,7 +104,7 @@ class Pair:
     value: Node
     span: Span
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         """The key's text where it is a scalar."""
         return self.key.text if isinstance(self.key, Scalar) else None
