@@ -302,7 +302,7 @@ def on_a_terminal(tree: Path, columns: int, **env: str) -> str:
 def test_a_narrow_terminal_gets_short_lines_and_loses_nothing(tree: Path) -> None:
     shown = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(tree, 60)).replace("\r\n", "\n")
     assert all(len(line) <= 60 for line in shown.splitlines() if "public.ecr.aws/docker/library/node:20" not in line)
-    assert "            -> public.ecr.aws/docker/library/node:20 (1)\n" in shown
+    assert "\n           -> public.ecr.aws/docker/library/node:20 (1)\n" in shown
     notes = " ".join(shown[shown.index("(1) pulled") :].split())
     assert notes.startswith("(1) pulled by the platform before any login step, so at ECR Public's rate without a login")
 
