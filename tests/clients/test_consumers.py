@@ -14,6 +14,7 @@ from tests.clients.consumers import moved
 from tests.tools import CORPUS, corpus, git_repository, unhub
 
 FIXTURES = Path(__file__).parent / "fixtures"
+GOLDENS = Path(__file__).parents[1] / "golden"
 
 
 def migrated(folder: Path) -> Path:
@@ -141,6 +142,19 @@ def test_compose_follows_defaults_env_files_contexts_and_volumes_to_the_moved_na
     migrated(folder)
     after = consumers.compose(folder, "compose.yaml")
     assert after == {service: [moved(image) for image in images] for service, images in before.items()}
+
+
+@pytest.mark.parametrize("name", ["anchors", "contexts", "defaults", "dotenv", "inline", "replaced-tag", "stack", "volumes"])
+def test_compose_reads_the_golden_cases_with_every_image_moved(name: str, tmp_path: Path) -> None:
+    """What we wrote by hand as the result of a rewrite is what compose, too, takes for it."""
+    case = GOLDENS / "compose" / name
+    before = writable_copy(case / "before", tmp_path / "before")
+    after = writable_copy(case / "before", tmp_path / "after")
+    shutil.copytree(case / "after", after, dirs_exist_ok=True)
+    (file,) = [path.name for path in before.iterdir() if path.suffix in {".yaml", ".yml"}]
+    images = consumers.compose(before, file)
+    assert any(images.values())
+    assert consumers.compose(after, file) == {service: [moved(image) for image in pulled] for service, pulled in images.items()}
 
 
 # Bake
