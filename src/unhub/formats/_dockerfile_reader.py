@@ -20,7 +20,7 @@ from unhub.formats._text import decode
 from unhub.image.found import Class, Found, Part, PulledBy, Safety, Skipped, Span
 from unhub.image.reference import written_name_length
 
-DOUBTFUL = "stands in a heredoc with a space behind <<: text since BuildKit 0.22, an instruction before; close the space"
+DOUBTFUL = "stands in a heredoc with a space behind <<: text since BuildKit 0.22, an instruction before; take the space out"
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Reader:
     stage: int = -1
     findings: list[Found | Skipped] = field(default_factory=list[Found | Skipped])
     _arguments: dict[Argument, Value] = field(default_factory=dict[Argument, Value])
-    _stage_values: list[Part] = field(default_factory=list[Part])
+    _staying: dict[Span, str] = field(default_factory=dict[Span, str])
     _uses: Uses = field(default_factory=Uses)
 
     def read(self, line: Line, command: Command) -> None:
@@ -76,8 +76,7 @@ class Reader:
         for name, argument in self.scope.arguments.items():
             for part in argument.value.parts:
                 owners.setdefault(part.span, []).append(name)
-        stages = {part.span for part in self._stage_values}
-        careful = [self._careful(finding, owners, stages) if isinstance(finding, Found) else finding for finding in self.findings]
+        careful = [self._careful(finding, owners) if isinstance(finding, Found) else finding for finding in self.findings]
         yield from sorted(careful, key=lambda finding: finding.span)
 
     def _command(self, command: Command, line: Line, prefix: str = "") -> None:
@@ -126,13 +125,21 @@ class Reader:
         reason = self.stages.base(value, self.stage + line.doubtful)
         if reason is not None:
             self._skip(word.span, where, Class.STAGE, reason)
-            self._stage_values += [part for part in value.parts if part.known]
+            self._stays(value, "its ARG also names a stage of this file")
             return
         finding = self._build(word.span, value, where, is_pull=True)
         self.findings.append(finding)
-        if isinstance(finding, Found) and not line.doubtful:
+        if isinstance(finding, Skipped):
+            self._stays(value, f"its ARG is also part of {finding.text}, which stays")
+        elif not line.doubtful:
             for argument in value.arguments():
                 self._arguments.setdefault(argument, value)
+
+    def _stays(self, value: Value, note: str) -> None:
+        """Remember the bytes of a name that is not rewritten: what shares them must not be either (rule #36)."""
+        for part in value.parts:
+            if part.known:
+                self._staying.setdefault(part.span, note)
 
     def _value(self, word: Spelled) -> Value:
         value = self.scope.evaluate(word)
@@ -213,14 +220,15 @@ class Reader:
     def _skip(self, span: Span, where: str, class_: Class, reason: str) -> None:
         self.findings.append(Skipped(span, decode(self.data[span.start : span.end]), where, class_, reason, PulledBy.BUILD))
 
-    def _careful(self, found: Found, owners: dict[Span, list[str]], stages: set[Span]) -> Found:
-        """A name made of an ARG that means something else too: held back if it names a stage, else said.
+    def _careful(self, found: Found, owners: dict[Span, list[str]]) -> Found:
+        """A name made of an ARG that means something else too: held back if that stays, else said.
 
-        ``owners`` tells the ARGs that each span spells, ``stages`` holds the spans that spell a stage's name.
+        ``owners`` tells the ARGs that each span spells.
         """
         spelling = [part.span for part in _name_parts(found.parts)]
-        if not stages.isdisjoint(spelling):
-            return replace(found, safety=Safety.SHOWN, note="its ARG also names a stage of this file")
+        staying = next((self._staying[span] for span in spelling if span in self._staying), None)
+        if staying is not None:
+            return replace(found, safety=Safety.SHOWN, note=staying)
         names = dict.fromkeys(name for span in spelling for name in owners.get(span, ()))
         notes = [note for name in names if (note := self._uses.note(name))]
         return replace(found, note="; ".join([found.note, *notes] if found.note else notes)) if notes else found
