@@ -1,0 +1,1 @@
+build_image = "public.ecr.aws/docker/library/node:22"
