@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unhub.data.facts import builtin
 from unhub.formats import dockerfile
+from unhub.formats._format import by_name, choose
 from unhub.formats._text import decode
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Found, Skipped
 from unhub.image.source import FormatSettings, Source
+from unhub.migrate.look import look
+from unhub.migrate.mapping import Mapper, MappingOptions
+from unhub.migrate.plan import Plan, make_plan
+from unhub.migrate.selfcheck import check
 
 
 def found(data: bytes, path: str = "Dockerfile", settings: FormatSettings | None = None) -> list[Found | Skipped]:
@@ -125,8 +131,6 @@ def test_time_is_linear_in_the_size_of_the_file(data: bytes) -> None:
     ],
 )
 def test_a_dockerfile_is_known_by_its_name_and_first_words(path: str, data: bytes, wanted: bool) -> None:
-    from unhub.formats._format import choose
-
     entry = choose(Source(path, data))
     assert (entry is not None and entry.format.name == "dockerfile") is wanted
 
@@ -141,3 +145,46 @@ def test_a_copy_from_a_template_is_no_stage_that_a_template_of_the_same_length_n
     *_, finding = found(b"FROM a AS {{ x }}\nCOPY --from={{ y }} a b\n")
     assert isinstance(finding, Skipped)
     assert finding.class_ is Class.VARIABLE
+
+
+BUILDS = st.lists(
+    st.sampled_from(
+        [
+            b"ARG BASE=node:20\n",
+            b"ARG BASE\n",
+            b'ARG REG="" NAME=node\n',
+            b"ARG REG=docker.io/ FULL=$REG$NAME\n",
+            b"ARG NAME=redis\n",
+            b"ARG V=x\n",
+            b"FROM $BASE\n",
+            b"FROM ${BASE} AS node\n",
+            b"FROM ${REG}node:20 AS redis\n",
+            b"FROM ${REG}${NAME}\n",
+            b"FROM ${FULL:-alpine}\n",
+            b"FROM ${REG:-docker.io/}bitnami/redis\n",
+            b"FROM ${NAME}\n",
+            b"FROM ${OTHER}/${NAME}\n",
+            b"FROM ${REG:+x}${NAME%e}e\n",
+            b"FROM no\\\nde:20 AS ${V}\n",
+            b"FROM ${BASE:+${NAME}}:$V\n",
+            b"FROM ${BASE%%:*}:18\n",
+            b"COPY --from=node a b\n",
+            b"RUN --mount=from=redis x\n",
+        ]
+    ),
+    max_size=9,
+).map(b"".join)
+
+
+@given(BUILDS)
+def test_whatever_is_planned_reads_back_as_planned_and_a_second_run_changes_nothing(data: bytes) -> None:
+    def plan_of(text: bytes) -> Plan:
+        looked = look(Source("Dockerfile", text), by_name("dockerfile"))
+        assert looked is not None
+        plan = make_plan([looked], mapper)
+        check(plan, mapper, FormatSettings(), lambda path: None)
+        return plan
+
+    mapper = Mapper(MappingOptions(), builtin())
+    after = plan_of(data).after.get("Dockerfile", data)
+    assert plan_of(after).after == {}
