@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-OFFICIAL = (
-    "adminer alpine amazoncorretto amazonlinux archlinux bash buildpack-deps busybox caddy cassandra centos chronograf clojure composer consul couchbase "
-    "couchdb crate dart debian docker drupal eclipse-mosquitto eclipse-temurin elasticsearch elixir erlang fedora flink fluentd gcc ghost golang "
-    "gradle groovy haproxy haskell hello-world httpd ibmjava influxdb jenkins jetty joomla jruby julia kapacitor kibana kong liquibase logstash mariadb "
-    "maven mediawiki memcached mongo mongo-express monica mysql nats neo4j nextcloud nginx node odoo openjdk oraclelinux perl php phpmyadmin postgres "
-    "python r-base rabbitmq redis redmine registry rethinkdb rockylinux ruby rust sapmachine solr sonarqube spark swift telegraf tomcat traefik ubuntu "
-    "varnish vault wordpress xwiki zookeeper"
-).split()
+OFFICIAL = """
+adminer alpine amazoncorretto amazonlinux archlinux bash buildpack-deps busybox caddy cassandra centos
+chronograf clojure composer consul couchbase couchdb crate dart debian docker drupal eclipse-mosquitto
+eclipse-temurin elasticsearch elixir erlang fedora flink fluentd gcc ghost golang gradle groovy haproxy
+haskell hello-world httpd ibmjava influxdb jenkins jetty joomla jruby julia kapacitor kibana kong liquibase
+logstash mariadb maven mediawiki memcached mongo mongo-express monica mysql nats neo4j nextcloud nginx node
+odoo openjdk oraclelinux perl php phpmyadmin postgres python r-base rabbitmq redis redmine registry rethinkdb
+rockylinux ruby rust sapmachine solr sonarqube spark swift telegraf tomcat traefik ubuntu varnish vault
+wordpress xwiki zookeeper
+""".split()  # noqa: SIM905 - a list of a hundred lines would hide the patterns
 
 _NAME = rb"[A-Za-z0-9${][A-Za-z0-9._/:@${}\-]*"
 _WORDS = b"|".join(re.escape(name.encode()) for name in OFFICIAL)

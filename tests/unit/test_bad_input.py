@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.bounded import must_end
 from unhub.data.facts import builtin
 from unhub.image.found import Class
 from unhub.image.source import FormatSettings
@@ -51,9 +51,8 @@ def test_broken_yaml_is_reported_with_its_place_and_the_run_goes_on(tree: Path) 
 def test_a_file_that_is_too_large_is_reported_and_not_read(tree: Path) -> None:
     with (tree / "huge.yaml").open("wb") as handle:
         handle.truncate(100_000_000)
-    started = time.monotonic()
-    plan = plan_of(tree)
-    assert time.monotonic() - started < 20
+    with must_end():
+        plan = plan_of(tree)
     assert good_is_found(plan)
     assert reasons(plan) == {"huge.yaml": "too large: 100000000 bytes, more than 10000000"}
 
@@ -71,9 +70,8 @@ def test_a_yaml_bomb_is_not_expanded(tree: Path) -> None:
     merged = [f"b{number}: &b{number} {{<<: [{', '.join([f'*b{number - 1}'] * 9)}]}}" for number in range(1, 40)]
     text = POD + "\n".join([*lines, "b0: &b0 {image: node}", *merged]) + "\nspecs:\n  containers:\n  - <<: *b39\n    name: x\n"
     (tree / "bomb.yaml").write_text(text)
-    started = time.monotonic()
-    plan = plan_of(tree)
-    assert time.monotonic() - started < 20
+    with must_end():
+        plan = plan_of(tree)
     assert "good.yaml" in {item.path for item in plan.items}
 
 
@@ -130,7 +128,8 @@ def test_unreadable_files_and_folders_are_named(tmp_path: Path) -> None:
         from tests.unit.test_bad_input import plan_of, reasons, good_is_found
         plan = plan_of(Path(sys.argv[1]))
         assert good_is_found(plan)
-        assert reasons(plan) == {"closed": "cannot be listed: Permission denied", "secret.yaml": "cannot be read: Permission denied"}, reasons(plan)
+        expected = {"closed": "cannot be listed: Permission denied", "secret.yaml": "cannot be read: Permission denied"}
+        assert reasons(plan) == expected, reasons(plan)
         """
     )
     command = [sys.executable, "-c", script, str(tmp_path)]

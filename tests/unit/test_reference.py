@@ -194,7 +194,7 @@ REFERENCES = st.builds(
     st.lists(COMPONENT, min_size=1, max_size=4),
     st.none() | TAG,
     st.none() | DIGEST,
-).filter(lambda text: _first_component_is_plain(text))
+).filter(_first_component_is_plain)
 
 
 @given(REFERENCES)

@@ -14,12 +14,30 @@ from tests.unit.test_reference import INVALID, VALID
 from unhub.image.errors import InvalidReference
 from unhub.image.reference import Reference
 
-PIECES = ["node", "library", "docker.io", "index.docker.io", "a", "A", "localhost", "x.y", ":", "5000", "/", "//", "@", "sha256:", "0" * 64, "f" * 64,
-          "-", "--", "_", "__", "___", ".", "..", "[::1]", "[", "]", "tag", "é", " ", "registry-1.docker.io", "a" * 130]  # fmt: skip
+PIECES = ["node", "library", "docker.io", "index.docker.io", "a", "A", "localhost", "x.y", ":", "5000", "/", "//", "@", "sha256:"]
+PIECES += [
+    "0" * 64,
+    "f" * 64,
+    "-",
+    "--",
+    "_",
+    "__",
+    "___",
+    ".",
+    "..",
+    "[::1]",
+    "[",
+    "]",
+    "tag",
+    "é",
+    " ",
+    "registry-1.docker.io",
+    "a" * 130,
+]
 
 
 def made_up(count: int) -> list[str]:
-    pick = random.Random(20261123)  # noqa: S311
+    pick = random.Random(20261123)
     return ["".join(pick.choices(PIECES, k=pick.randint(1, 8))) for _ in range(count)]
 
 

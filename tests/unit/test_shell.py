@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.bounded import must_end
 from unhub.formats import buildspec, makefile, shell
 from unhub.formats._command_docker import DOCKER
 from unhub.formats._shell_scan import scan
@@ -87,12 +87,10 @@ def test_deep_nesting_is_reported_and_not_followed() -> None:
 @pytest.mark.parametrize(
     "piece", [b"'", b'"', b"`", b"$(", b"{{", b"${", b"<<E\n", b"a=(", b"case x in ", b"[[ ", b"f() {", b"\\\n", b"$'"]
 )
-def test_time_grows_with_the_length_of_the_file_only(piece: bytes) -> None:
+def test_long_and_odd_scripts_come_to_an_end(piece: bytes) -> None:
     data = piece * 20 + b"\n" + (b"docker pull node:20 " + piece + b"\n") * 3000
-    started = time.perf_counter()
-    with contextlib.suppress(UnreadableError):
+    with must_end(), contextlib.suppress(UnreadableError):
         list(shell.find(Source("run.sh", data)))
-    assert time.perf_counter() - started < 20, "work that grows with the square takes minutes here"
 
 
 def test_variables_made_of_variables_do_not_explode() -> None:

@@ -7,7 +7,9 @@ import pytest
 from unhub.image.source import BYTE_ORDER_MARK, Source
 
 
-@pytest.mark.parametrize(("path", "name", "folder"), [("Dockerfile", "Dockerfile", ""), ("a/b/c.yaml", "c.yaml", "a/b"), ("/abs/x", "x", "/abs")])
+@pytest.mark.parametrize(
+    ("path", "name", "folder"), [("Dockerfile", "Dockerfile", ""), ("a/b/c.yaml", "c.yaml", "a/b"), ("/abs/x", "x", "/abs")]
+)
 def test_the_name_and_folder_of_a_path(path: str, name: str, folder: str) -> None:
     source = Source(path, b"")
     assert (source.name, source.folder) == (name, folder)

@@ -115,7 +115,9 @@ def test_undo_goes_back_run_by_run(tree: Path, journal: Journal) -> None:
     first = write_plan(plan_of(tree), tree, journal, NOW)
     (tree / "e.yaml").write_text(POD.format(image="redis:7"))
     second = write_plan(plan_of(tree), tree, journal, NOW)
-    assert first and second and first.id != second.id
+    assert first
+    assert second
+    assert first.id != second.id
     assert undo(journal).id == second.id
     assert undo(journal).id == first.id
     with pytest.raises(UsageError, match="undone already"):

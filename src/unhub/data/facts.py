@@ -73,6 +73,12 @@ class RenovateRule(Dated, frozen=True, kw_only=True):
     settings: dict[str, str]
 
 
+class OfficialImages(Dated, frozen=True, kw_only=True):
+    """Names of official images: single components below ``library/``."""
+
+    images: tuple[str, ...]
+
+
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is known, by kind."""
 
@@ -80,9 +86,10 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lookalike: tuple[Lookalike, ...] = ()
     missing: tuple[Missing, ...] = ()
     renovate: tuple[RenovateRule, ...] = ()
+    official: tuple[OfficialImages, ...] = ()
 
 
-_FILES = ("registries.toml", "coverage.toml", "renovate.toml")
+_FILES = ("registries.toml", "coverage.toml", "renovate.toml", "official.toml")
 
 
 @cache
@@ -95,11 +102,17 @@ def builtin() -> Knowledge:
     return msgspec.convert(merged, Knowledge)
 
 
+@cache
+def official_images() -> frozenset[str]:
+    """The names of official images that this version knows."""
+    return frozenset(name for row in builtin().official for name in row.images)
+
+
 def overridden(path: Path) -> Knowledge:
     """The shipped knowledge with a user's rows before it: of two rows about one thing the user's counts.
 
-    A row with ``confidence = "overridden"`` and no ``says`` cannot exist; to contradict a
-    shipped ``missing`` row, give one with the same repository and ``tags = ["!"]``.
+    A ``missing`` row takes the place of every shipped row about its target and repository; one
+    whose ``tags`` match nothing (``["!"]``) says that the target carries them all.
     Raises :class:`ConfigurationError` where the file cannot be read.
     """
     try:
@@ -113,4 +126,5 @@ def overridden(path: Path) -> Knowledge:
         lookalike=own.lookalike + shipped.lookalike,
         missing=own.missing + tuple(row for row in shipped.missing if (row.target, row.repository) not in replaced),
         renovate=own.renovate or shipped.renovate,
+        official=own.official + shipped.official,
     )

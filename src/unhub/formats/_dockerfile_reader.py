@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from unhub.data.facts import official_images
 from unhub.formats._build import build
 from unhub.formats._dockerfile_lines import Line
 from unhub.formats._dockerfile_mount import BrokenMount, read_mount
-from unhub.formats._dockerfile_official import OFFICIAL
 from unhub.formats._dockerfile_split import Command, fields, flag_value, split_command, words
 from unhub.formats._dockerfile_stages import Stages, is_integer
 from unhub.formats._dockerfile_template import is_masked, masked, unmasked
@@ -260,7 +260,7 @@ def _name_parts(parts: tuple[Part, ...]) -> Iterator[Part]:
 
 def _may_be_stage(name: str) -> bool:
     """Whether a name under ONBUILD can be a stage's: no tag, no path, and not an official image."""
-    return not any(mark in name for mark in "/:@") and name not in OFFICIAL
+    return not any(mark in name for mark in "/:@") and name not in official_images()
 
 
 def _doubted(finding: Found | Skipped) -> Skipped:
