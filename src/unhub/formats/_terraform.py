@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unhub.formats._container_definitions import definitions
 from unhub.formats._embed import embedded
@@ -178,7 +178,7 @@ class Terraform:
 
             yield from embedded(self.source, text.mapped, buildspec.find, where)
         elif _JOBS.fullmatch(place):
-            yield skipped(self.data, text, where, Class.UNREADABLE, "a Nomad job inside a text, which is not read here")
+            yield from embedded(self.source, text.mapped, _job, where)
         elif _SCRIPTS.fullmatch(place):
             yield from shell(self.source, text.mapped, variables, where)
 
@@ -225,6 +225,13 @@ class Terraform:
                     reason = f"{what}; it moves where a place that is known to hold an image uses it, else change it by hand"
                     yield skipped(self.data, at.node, place, Class.VARIABLE, reason, pulled_by=None)
             waiting.extend(reversed(list(self._children(at))))
+
+
+def _job(source: Source) -> Iterator[Finding]:
+    """A Nomad job in HCL, whatever the file around it is called."""
+    from unhub.formats import nomad
+
+    yield from nomad.find(replace(source, path=source.beside("job.nomad")))
 
 
 def _not_taken(unsure: list[Skipped], found: list[Finding]) -> Iterator[Skipped]:
