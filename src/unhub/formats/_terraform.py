@@ -118,9 +118,8 @@ class Terraform:
             at = waiting.pop()
             taken = list(self._place(type_, at, where, body))
             yield from taken
-            if taken and not isinstance(at.node, Mapping):
-                continue
-            waiting.extend(reversed(list(self._children(at))))
+            if not taken:
+                waiting.extend(reversed(list(self._children(at))))
         if _MACHINES.fullmatch(type_) is None:
             unsure += self._mentions(_At(body, ()), where, "an argument that is not known to hold one")
 
@@ -139,14 +138,15 @@ class Terraform:
 
     def _place(self, type_: str, at: _At, where: str, body: Mapping) -> Iterator[Finding]:
         """What a value holds, if its place is one for images."""
+        place, where = f"{type_}:{at.path}", f"{where}.{at.path}"
+        if _DEFINITIONS.fullmatch(place):
+            yield from definitions(self.source, self.values, at.node, where)
+            return
         if not at.keys or isinstance(at.node, Sequence | Other):
             return
-        place, where = f"{type_}:{at.path}", f"{where}.{at.path}"
         pulled_by = next((by for pattern, by in _IMAGES if pattern.fullmatch(place)), None)
         if pulled_by and not isinstance(at.node, Mapping):
             yield from self._image(at.node, where, pulled_by, built=type_.startswith("docker_") and body.get("build") is not None)
-        elif _DEFINITIONS.fullmatch(place):
-            yield from definitions(self.source, self.values, at.node, where)
         elif type_ == "module" and len(at.keys) == 1 and is_image_key(at.keys[-1]):
             yield from self._module_image(at, where)
         else:
