@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.bounded import must_end
 from unhub.data.facts import builtin
 from unhub.formats import dockerfile
-from unhub.formats._format import by_name, choose
+from unhub.formats._choice import choose
+from unhub.formats._format import by_name
 from unhub.formats._text import decode
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Found, Skipped

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unhub.formats import helm_template
-from unhub.formats._format import choose
+from unhub.formats._choice import choose
 from unhub.image.found import Class, Finding, Found, Skipped
 from unhub.image.source import FormatSettings, Source
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unhub.formats import helm_values
-from unhub.formats._format import choose
+from unhub.formats._choice import choose
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Finding, Found, Role, Safety, Skipped
 from unhub.image.source import Source

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unhub.formats import kustomize
-from unhub.formats._format import choose
+from unhub.formats._choice import choose
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Declared, Finding, Found, Safety, Skipped
 from unhub.image.reference import Reference

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unhub.data.facts import builtin
-from unhub.formats._format import is_candidate, needs_interpreter
+from unhub.formats._choice import is_candidate, needs_interpreter
 from unhub.image.found import Class
 from unhub.image.source import FormatSettings
 from unhub.migrate.mapping import Mapper, MappingOptions

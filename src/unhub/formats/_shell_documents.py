@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from unhub.formats._choice import choose
 from unhub.formats._command_usage import Role
 from unhub.formats._embed import embedded
-from unhub.formats._format import Entry, by_name, choose
+from unhub.formats._format import Entry, by_name
 from unhub.formats._shell_inner import base_name, text_of_word
 from unhub.formats._shell_tree import Command, Word
 from unhub.formats._shell_uses import Run

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from unhub.formats import dockerfile, shell
-from unhub.formats._format import Finder, Format, choose
+from unhub.formats._choice import choose
+from unhub.formats._format import Finder, Format
 from unhub.formats._text import Mapped, Piece, decode
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Declared, Finding, Skipped, Span

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass, field
 
-from unhub.formats._format import Entry, choose
+from unhub.formats._choice import choose
+from unhub.formats._format import Entry
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Declared, Found, Skipped, Span
 from unhub.image.source import Source

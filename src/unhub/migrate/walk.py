@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unhub.formats._format import is_candidate, needs_interpreter
+from unhub.formats._choice import is_candidate, needs_interpreter
 from unhub.image.source import BYTE_ORDER_MARK
 from unhub.migrate.look import SkippedFile
 
