@@ -25,7 +25,9 @@ def test_the_look_up_says_what_matching_every_glob_would_say(folder: str, name: 
     def wants(glob: str) -> bool:
         if glob == NO_EXTENSION:
             return bool(base) and "." not in base
-        return fnmatch.fnmatchcase(lower, glob) or fnmatch.fnmatchcase(lower, f"*/{glob}") if "/" in glob else fnmatch.fnmatchcase(base, glob)
+        if "/" not in glob:
+            return fnmatch.fnmatchcase(base, glob)
+        return fnmatch.fnmatchcase(lower, glob) or fnmatch.fnmatchcase(lower, f"*/{glob}")
 
     assert [entry.format.name for entry in candidates(path)] == [
         entry.format.name for entry in entries() if any(wants(glob) for glob in entry.format.files)
@@ -34,7 +36,7 @@ def test_the_look_up_says_what_matching_every_glob_would_say(folder: str, name: 
 
 @pytest.mark.parametrize(
     ("path", "candidate"),
-    [("Dockerfile", True), ("a/Web.DOCKERFILE", True), ("src/main.py", False), ("README.rst", False), ("scripts/run", True), (".github/workflows/ci.yml", True)],
+    [("Dockerfile", True), ("a/Web.DOCKERFILE", True), ("src/main.py", False), ("README.rst", False), ("scripts/run", True)],
 )
 def test_most_files_are_never_opened(path: str, candidate: bool) -> None:
     assert is_candidate(path) is candidate

@@ -20,7 +20,7 @@ from unhub.image.source import FormatSettings, Source
 from unhub.migrate.look import look
 from unhub.migrate.mapping import Mapper, MappingOptions
 from unhub.migrate.plan import Plan, make_plan
-from unhub.migrate.selfcheck import check
+from unhub.migrate.selfcheck import prove
 
 
 def found(data: bytes, path: str = "Dockerfile", settings: FormatSettings | None = None) -> list[Found | Skipped]:
@@ -182,7 +182,8 @@ def test_whatever_is_planned_reads_back_as_planned_and_a_second_run_changes_noth
         looked = look(Source("Dockerfile", text), by_name("dockerfile"))
         assert looked is not None
         plan = make_plan([looked], mapper)
-        check(plan, mapper, FormatSettings(), lambda path: None)
+        prove(plan, mapper, FormatSettings(), lambda path: None)
+        assert plan.refused == []
         return plan
 
     mapper = Mapper(MappingOptions(), builtin())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WOULD_CHANGE = 1
 UNREADABLE = 3
+REFUSED = 4
 
 
 class _Options(TypedDict):
@@ -140,6 +141,8 @@ def _say_result(plan: Plan, wanted: _Wanted, run: Run | None) -> None:
 
     for line in Table(terminal_width(sys.stderr), colourful(sys.stderr)).summary(plan):
         say(line)
+    for refusal in plan.refused:
+        say(f"unhub: cannot migrate {printable(refusal.path)}: {refusal.reason}. The file is left as it is; please report this")
     files = changed_files(plan)
     if run is not None:
         say(f"changed {len(run.files)} files:" if len(run.files) != 1 else "changed 1 file:")
@@ -167,6 +170,8 @@ def _write_summary(path: Path, plan: Plan, *, wrote: bool) -> None:
 
 
 def _status(plan: Plan, wanted: _Wanted, *, strict: bool) -> int:
+    if plan.refused:
+        return REFUSED
     if strict and any(file.unreadable for file in plan.skipped):
         return UNREADABLE
     return WOULD_CHANGE if (wanted.check or wanted.exit_code) and changed_files(plan) else 0

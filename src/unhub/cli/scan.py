@@ -33,7 +33,7 @@ def command(selection: Selection, wishes: Wishes, form: str, everything: bool, q
     """
     from unhub.cli.session import Session
 
-    plan = Session.open(selection, wishes).plan()
+    plan = Session.open(selection, wishes).plan(proven=False)
     if form == "table":
         _show(plan, everything=everything, quiet=quiet)
     else:

@@ -56,13 +56,13 @@ class Session:
         """Whether ``-`` takes the place of a tree."""
         return STANDARD_INPUT in self.selection.paths
 
-    def plan(self) -> Plan:
-        """Look at everything that was selected. Raises :class:`unhub.image.errors.SelfCheckFailed`."""
+    def plan(self, *, proven: bool = True) -> Plan:
+        """Look at everything that was selected; ``proven`` adds the self-check of every edit."""
         if self.reads_standard_input:
             return self._plan_standard_input()
         progress = Progress("looking")
         try:
-            return plan_run(self._run_options(), self.formats, self.mapper, progress)
+            return plan_run(self._run_options(), self.formats, self.mapper, progress, proven=proven)
         finally:
             progress.end()
 

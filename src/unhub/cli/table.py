@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from unhub.cli.output import printable, styled, width
 from unhub.image.found import Class
-from unhub.migrate.plan import FilePlan, Item, Plan
+from unhub.migrate.item import FilePlan, Item
+from unhub.migrate.plan import Plan
 from unhub.migrate.reports.records import by_class, by_registry, class_of, target
 
 QUIET = frozenset({Class.STAGE, Class.BUILD_OUTPUT})

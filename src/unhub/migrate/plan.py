@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from unhub.image.found import Class, Found, Part, PulledBy, Safety, Skipped
-from unhub.image.reference import Reference
+from unhub.image.found import Class, Skipped
 from unhub.migrate.conflicts import Declaration, Declarations
-from unhub.migrate.edits import Edit, Fix, apply, merge, overlaps, plan_fix
+from unhub.migrate.edits import Edit, apply, merge, plan_fix
+from unhub.migrate.holding import hold_back, hold_back_conflicts, hold_back_disagreeing, hold_back_foreign, movable
+from unhub.migrate.item import FilePlan, Item
 from unhub.migrate.look import Lines, LookedAt, SkippedFile, pragmas
 from unhub.migrate.mapping import Decision, Mapper
 
 Read = Callable[[str], bytes | None]
 
 
-@dataclass(slots=True)
-class Item:
-    """One reference of one file with its decision; ``fix`` holds its edits if it will be moved."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that is left as it is because its edits did not stand the self-check."""
 
     path: str
-    line: int
-    column: int
-    finding: Found | Skipped
-    decision: Decision
-    fix: Fix | None = None
-    applied: bool = False
-
-    @property
-    def safety(self) -> Safety | None:
-        """How sure the text is; ``None`` for what is not a reference to pull."""
-        return self.finding.safety if isinstance(self.finding, Found) else None
-
-    @property
-    def pulled_by(self) -> PulledBy | None:
-        """Who pulls, where that is known."""
-        return self.finding.pulled_by
-
-    @property
-    def reference(self) -> Reference | None:
-        """The reference as it is written today, where it could be evaluated."""
-        return self.finding.reference if isinstance(self.finding, Found) else None
-
-
-@dataclass(slots=True)
-class FilePlan:
-    """The references of one file, its bytes, and its format's name."""
-
-    path: str
-    data: bytes
-    format: str
-    items: list[Item] = field(default_factory=list)
+    reason: str
 
 
 @dataclass(slots=True)
@@ -62,6 +33,7 @@ class Plan:
 
     files: list[FilePlan] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     ignored_files: int = 0
     edits: dict[str, list[Edit]] = field(default_factory=dict)
     before: dict[str, bytes] = field(default_factory=dict)
@@ -99,9 +71,10 @@ def make_plan(
             plan.files.append(_file_plan(result, mapper))
     plan.files.sort(key=lambda file: file.path)
     plan.skipped.sort(key=lambda file: file.path)
-    _hold_back_conflicts(plan, Declarations(declarations))
-    _hold_back_foreign(plan, may_edit)
+    hold_back_conflicts(plan.files, Declarations(declarations))
+    hold_back_foreign(plan.files, may_edit)
     _plan_fixes(plan, mapper)
+    hold_back_disagreeing(plan.files)
     plan.files = [file for file in plan.files if counts(file)]
     _make_edits(plan, read)
     return plan
@@ -122,104 +95,26 @@ def _file_plan(looked: LookedAt, mapper: Mapper) -> FilePlan:
     return file
 
 
-def _movable(plan: Plan) -> list[tuple[Item, Found]]:
-    return [(item, item.finding) for item in plan.items if item.decision.class_ is Class.MIGRATABLE and isinstance(item.finding, Found)]
-
-
-def _hold_back(item: Item, reason: str, class_: Class = Class.CONFLICT) -> None:
-    item.decision = replace(item.decision, class_=class_, reason=reason)
-    item.fix = None
-
-
-def _hold_back_conflicts(plan: Plan, declarations: Declarations) -> None:
-    for item, found in _movable(plan):
-        built, conflict = declarations.built(found, item.path), declarations.conflict(found, item.path)
-        if built:
-            item.decision = Decision(Class.BUILD_OUTPUT, None, None, built)
-        elif conflict:
-            _hold_back(item, conflict)
-
-
-def _hold_back_foreign(plan: Plan, may_edit: Callable[[str], bool]) -> None:
-    for item, found in _movable(plan):
-        for part in found.parts:
-            if part.path is not None and not may_edit(part.path):
-                _hold_back(item, f"its value stands in {part.path}, which git does not track, so it is not edited", Class.VARIABLE)
-
-
 def _plan_fixes(plan: Plan, mapper: Mapper) -> None:
-    for item, found in _movable(plan):
-        target = item.decision.target
-        if target is not None:
-            item.fix = plan_fix(found, target, item.path, keep_host=mapper.options.gitlab_alias)
-    _hold_back_disagreeing(plan)
+    for item, found in movable(plan.files):
+        if item.decision.target is not None:
+            item.fix = plan_fix(found, item.decision.target, item.path, keep_host=mapper.options.gitlab_alias)
 
 
-Cluster = list[tuple[Item, Part]]
-
-
-def _shared_bytes(plan: Plan) -> list[tuple[str, Cluster]]:
-    """The bytes (an ARG's default, an anchor, a ``.env`` line) that spell several references, with their users."""
-    clusters: dict[tuple[str, int], Cluster] = {}
+def refuse(plan: Plan, refusals: Iterable[Refusal], read: Read) -> None:
+    """Leave the refused files as they are, and whatever would no longer fit without them."""
+    reasons = {refusal.path: refusal.reason for refusal in refusals}
     for item in plan.items:
-        if isinstance(item.finding, Found):
-            for part in item.finding.parts:
-                clusters.setdefault((part.path or item.path, part.span.start), []).append((item, part))
-    return [(path, users) for (path, _), users in clusters.items() if len(users) > 1]
-
-
-def _hold_back_disagreeing(plan: Plan) -> None:
-    """Hold back the users of shared bytes that cannot all move together.
-
-    Holding one back may leave another alone, so this goes on until nothing changes.
-    """
-    shared = _shared_bytes(plan)
-    together = _moving_together(plan)
-    changed = True
-    while changed:
-        changed = False
-        for path, users in shared:
-            for item, other in _disagreeing(path, users):
-                reason = (
-                    f"shares its value with {other.path}:{other.line} ({other.finding.text}), "
-                    f"which stays: {other.decision.reason or other.decision.class_}"
-                )
-                _hold_back(item, reason)
-                changed = True
-        for items in together:
-            stays = next((item for item in items if item.fix is None), None)
-            for item in items:
-                if stays is not None and item.fix is not None:
-                    reason = f"is the image of {stays.path}:{stays.line}, which stays: {stays.decision.reason or stays.decision.class_}"
-                    _hold_back(item, reason)
-                    changed = True
-
-
-def _moving_together(plan: Plan) -> list[list[Item]]:
-    """References that move all or none, because they name one image on one machine."""
-    groups: dict[tuple[str, str], list[Item]] = {}
-    for item in plan.items:
-        if isinstance(item.finding, Found) and item.finding.together is not None:
-            groups.setdefault((item.path, item.finding.together), []).append(item)
-    return [items for items in groups.values() if len(items) > 1]
-
-
-def _disagreeing(path: str, users: Cluster) -> list[tuple[Item, Item]]:
-    """Each user whose edit of the shared bytes another user does not make too, with that other one."""
-    found: list[tuple[Item, Item]] = []
-    for item, _ in users:
-        edits = [edit for edit in item.fix.edits if edit.path == path] if item.fix else []
-        for other, part in users:
-            agrees = other is item or all(
-                other.fix is not None and edit in other.fix.edits for edit in edits if overlaps(edit.span, part.span)
-            )
-            if not agrees:
-                found.append((item, other))
-                break
-    return found
+        if item.fix is not None and not reasons.keys().isdisjoint({item.path, *(edit.path for edit in item.fix.edits)}):
+            path = item.path if item.path in reasons else next(edit.path for edit in item.fix.edits if edit.path in reasons)
+            hold_back(item, f"refused: {reasons[path]}")
+    plan.refused += [Refusal(path, reason) for path, reason in reasons.items()]
+    hold_back_disagreeing(plan.files)
+    _make_edits(plan, read)
 
 
 def _make_edits(plan: Plan, read: Read) -> None:
+    plan.edits, plan.before, plan.after = {}, {}, {}
     by_path: dict[str, list[Edit]] = {}
     for item in plan.items:
         for edit in item.fix.edits if item.fix else ():

@@ -11,11 +11,12 @@ from pathlib import Path
 from unhub.formats._format import by_name
 from unhub.image.errors import UsageError
 from unhub.image.source import FormatSettings, Source
+from unhub.migrate.item import FilePlan
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
 from unhub.migrate.parallel import spread
-from unhub.migrate.plan import FilePlan, Plan, make_plan
-from unhub.migrate.selfcheck import check
+from unhub.migrate.plan import Plan, make_plan
+from unhub.migrate.selfcheck import prove
 from unhub.migrate.walk import Walk, walk
 
 
@@ -110,15 +111,18 @@ def plan_run(
     settings: FormatSettings,
     mapper: Mapper,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    proven: bool = True,
 ) -> Plan:
-    """Walk, look, plan and check. Raises :class:`SelfCheckFailed` where an edit would not hold."""
+    """Walk, look and plan. ``proven`` adds the self-check, which a plan that is only shown as a list does not need."""
     _check_formats(options.only)
     walked = walk(options.paths, options.base, use_gitignore=options.use_gitignore)
     tree = Tree(options.base)
     looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
     plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked, counts=lambda file: _counts(file, options))
     plan.ignored_files = walked.ignored
-    check(plan, mapper, settings, tree.read)
+    if proven:
+        prove(plan, mapper, settings, tree.read, cores=options.cores)
     return plan
 
 
@@ -130,7 +134,7 @@ def plan_text(path: str, data: bytes, options: RunOptions, settings: FormatSetti
     if result is None:
         result = SkippedFile(path, "no format wants a file of this name and content")
     plan = make_plan([result], mapper, read=tree.read, may_edit=lambda _: False)
-    check(plan, mapper, settings, tree.read)
+    prove(plan, mapper, settings, tree.read)
     return plan
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from unhub.image.found import Class
-from unhub.migrate.plan import Item, Plan
+from unhub.migrate.item import Item
+from unhub.migrate.plan import Plan
 from unhub.migrate.reports.records import class_of, target
 
 LEVELS: Final = {

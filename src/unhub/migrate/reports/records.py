@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Final
 
 from unhub.image.found import Class, Found
-from unhub.migrate.plan import Item, Plan
+from unhub.migrate.item import Item
+from unhub.migrate.plan import Plan
 
 SCHEMA: Final = 1
 """Version of the JSON of findings; a field may be added without a new one."""

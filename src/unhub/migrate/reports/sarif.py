@@ -15,8 +15,9 @@ from urllib.parse import quote
 from unhub import __version__
 from unhub.image.found import Class
 from unhub.migrate.edits import Edit
+from unhub.migrate.item import FilePlan, Item
 from unhub.migrate.look import Lines, SkippedFile
-from unhub.migrate.plan import FilePlan, Item, Plan
+from unhub.migrate.plan import Plan
 from unhub.migrate.reports.github import LEVELS, message
 from unhub.migrate.reports.records import canonical, class_of, target
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from unhub.image.found import Class
-from unhub.migrate.plan import Item, Plan
+from unhub.migrate.item import Item
+from unhub.migrate.plan import Plan
 from unhub.migrate.reports.records import canonical, target
 
 _LEFT = (Class.NO_TARGET, Class.CONFLICT, Class.VARIABLE, Class.SHORT_NAME, Class.INVALID, Class.IGNORED)
