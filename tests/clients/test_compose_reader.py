@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from tests.tools import run, tool
-from unhub.formats._compose_values import Values
-from unhub.formats._yaml import Mapping, Scalar, parse
+from unhub.formats._compose.values import Values
+from unhub.formats._yaml.parse import Mapping, Scalar, parse
 from unhub.image.source import Source
 
 TEMPLATES = (

@@ -23,13 +23,13 @@ from unhub.formats import (
     woodpecker,
 )
 from unhub.formats._docker_actions import Kind, items
-from unhub.formats._github_expressions import EXPRESSION, Context, Literal, Opaque, outcomes
-from unhub.formats._gitlab_services import host_names
-from unhub.formats._gitlab_variables import INPUT
+from unhub.formats._github.expressions import EXPRESSION, Context, Literal, Opaque, outcomes
+from unhub.formats._gitlab.services import host_names
+from unhub.formats._gitlab.variables import INPUT
 from unhub.formats._scripts import assigned, commands, joined, mask
 from unhub.formats._text import Mapped
 from unhub.formats._variable_uses import Spans, scalars
-from unhub.formats._yaml import parse
+from unhub.formats._yaml.parse import parse
 from unhub.formats.cloud_build import command_line
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Found, Skipped, Span

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unhub.formats import compose
-from unhub.formats._compose_template import Dollar, Literal, Node, Variable, parse
-from unhub.formats._compose_values import Values
-from unhub.formats._dotenv import read_dotenv
-from unhub.formats._yaml import Mapping, Scalar
-from unhub.formats._yaml import parse as parse_yaml
+from unhub.formats._compose.dotenv import read_dotenv
+from unhub.formats._compose.template import Dollar, Literal, Node, Variable, parse
+from unhub.formats._compose.values import Values
+from unhub.formats._yaml.parse import Mapping, Scalar
+from unhub.formats._yaml.parse import parse as parse_yaml
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Found, Skipped, Span
 from unhub.image.source import Source

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from unhub.formats._dockerfile_lines import Dockerfile
-from unhub.formats._dockerfile_split import fields, split_command, words
+from unhub.formats._dockerfile.lines import Dockerfile
+from unhub.formats._dockerfile.split import fields, split_command, words
 from unhub.image.errors import UnreadableError
 
 dockerfile = pytest.importorskip("dockerfile", reason="BuildKit's parser is a development dependency")

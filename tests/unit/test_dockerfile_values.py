@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unhub.formats._dockerfile_pattern import BrokenPattern, Pattern
-from unhub.formats._dockerfile_text import Spelled
-from unhub.formats._dockerfile_value import LENGTH_MAX, Scope, Value
-from unhub.formats._dockerfile_word import DEPTH_MAX, BrokenWord
+from unhub.formats._dockerfile.pattern import BrokenPattern, Pattern
+from unhub.formats._dockerfile.text import Spelled
+from unhub.formats._dockerfile.value import LENGTH_MAX, Scope, Value
+from unhub.formats._dockerfile.word import DEPTH_MAX, BrokenWord
 
 
 def evaluated(word: str, *declarations: str, escape: str = "\\") -> Value:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.golden.case import HERE
 from unhub.formats._format import Finder
-from unhub.formats._groovy import Group, Text, Token, read
-from unhub.formats._hcl import read_hcl
-from unhub.formats._hcl_nodes import Template
+from unhub.formats._groovy.tokens import Group, Text, Token, read
+from unhub.formats._hcl.nodes import Template
+from unhub.formats._hcl.parse import read_hcl
 from unhub.formats._text import decode
-from unhub.formats._yaml_nodes import Mapping
+from unhub.formats._yaml.nodes import Mapping
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Declared, Finding, Found, Skipped
 from unhub.image.source import Source

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.bounded import must_end
 from unhub.formats import buildspec, makefile, shell
-from unhub.formats._command_docker import DOCKER
-from unhub.formats._shell_scan import scan
+from unhub.formats._commands.docker import DOCKER
+from unhub.formats._shell.scan import scan
 from unhub.formats._text import Mapped
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Declared, DeclaredKind, Found, PulledBy, Skipped

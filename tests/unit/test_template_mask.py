@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unhub.formats._template import Region, go_regions, mask, terraform_regions
-from unhub.formats._template_value import Action, condition_branches, explain
+from unhub.formats._template.mask import Region, go_regions, mask, terraform_regions
+from unhub.formats._template.value import Action, condition_branches, explain
 from unhub.formats._text import Mapped
-from unhub.formats._yaml import parse
+from unhub.formats._yaml.parse import parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Span
 

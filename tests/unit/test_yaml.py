@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
-from unhub.formats._yaml import Alias, Document, Mapping, Node, Scalar, Sequence, parse
+from unhub.formats._yaml.parse import Alias, Document, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.errors import UnreadableError
 
 Event = str | tuple[str, str]

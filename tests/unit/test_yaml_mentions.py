@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unhub.formats._yaml import parse
-from unhub.formats._yaml_mentions import Mention, Occupied, mentions, skip_mentions
+from unhub.formats._yaml.mentions import Mention, Occupied, mentions, skip_mentions
+from unhub.formats._yaml.parse import parse
 from unhub.image.found import Span
 
 

@@ -9,11 +9,11 @@ from functools import cached_property
 
 from unhub.formats._bake_dockerfile import inline_findings
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, use_in
-from unhub.formats._hcl_images import images, known_text, skipped, starts_with
-from unhub.formats._hcl_nodes import Call, Other, Reference, Template
-from unhub.formats._hcl_values import Value, Values, children, is_empty
+from unhub.formats._hcl.images import images, known_text, skipped, starts_with
+from unhub.formats._hcl.nodes import Call, Other, Reference, Template
+from unhub.formats._hcl.values import Value, Values, children, is_empty
 from unhub.formats._text import Mapped, Piece, decode
-from unhub.formats._yaml_nodes import Document, Mapping, Node, Pair, Scalar, Sequence
+from unhub.formats._yaml.nodes import Document, Mapping, Node, Pair, Scalar, Sequence
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, PulledBy, Skipped, Span
 from unhub.image.reference import Reference as ImageReference

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from unhub.formats._hcl_nodes import Interpolation, Template
-from unhub.formats._hcl_values import Values, interpolation_span
+from unhub.formats._hcl.nodes import Interpolation, Template
+from unhub.formats._hcl.values import Values, interpolation_span
 from unhub.formats._text import Mapped, Piece, decode, encode
 from unhub.image.found import Class, Finding, Found, Part, Skipped, Span
 from unhub.image.source import Source

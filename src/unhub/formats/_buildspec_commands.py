@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unhub.formats._shell_tree import Assignment, Text, Word
+from unhub.formats._shell.tree import Assignment, Text, Word
 from unhub.formats._text import Mapped, decode
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
 from unhub.image.found import Span
 
 PHASES = ("install", "pre_build", "build", "post_build")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from unhub.formats import _build, shell
 from unhub.formats._embed import embedded
 from unhub.formats._scripts import MASK, assigned, commands, mask, shell_name
-from unhub.formats._shell import NEEDLES
+from unhub.formats._shell.script import NEEDLES
 from unhub.formats._text import Mapped, decode
 from unhub.formats._variable_uses import Outputs, Spans, VariableUses
 from unhub.formats._variables import Value, Variable, spell, trimmed
-from unhub.formats._yaml import Document, Node, Scalar
-from unhub.formats._yaml import Sequence as List
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import Document, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Class, Finding, Found, Part, PulledBy, Skipped, Span, Wrap
 from unhub.image.source import Source
 

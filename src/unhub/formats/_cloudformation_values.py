@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from unhub.formats import _build
 from unhub.formats._text import Mapped
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
 from unhub.image.found import Class, Part, Span
 
 _VARIABLE = re.compile(rb"\$\{(!?)([^}]*)\}")

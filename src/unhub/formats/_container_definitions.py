@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unhub.formats import _build
-from unhub.formats._hcl_images import images, skipped
-from unhub.formats._hcl_nodes import Call, Choice, Other, Reference, Template
-from unhub.formats._hcl_values import Values, children, interpolation_span
-from unhub.formats._yaml import parse
-from unhub.formats._yaml_nodes import Document, Mapping, Node, Scalar, Sequence
+from unhub.formats._hcl.images import images, skipped
+from unhub.formats._hcl.nodes import Call, Choice, Other, Reference, Template
+from unhub.formats._hcl.values import Values, children, interpolation_span
+from unhub.formats._yaml.nodes import Document, Mapping, Node, Scalar, Sequence
+from unhub.formats._yaml.parse import parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Found, Part, PulledBy, Skipped, Span
 from unhub.image.source import Source

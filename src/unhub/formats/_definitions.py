@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from unhub.formats._scripts import shell_name, shell_variables
 from unhub.formats._variables import Value, Variable, scalar_value, spell, trimmed
-from unhub.formats._yaml import Document, Mapping, Node
+from unhub.formats._yaml.parse import Document, Mapping, Node
 from unhub.image.found import Part, Span
 
 _DEPTH_MAX = 8

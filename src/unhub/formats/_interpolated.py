@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from unhub.formats._format import Finder
-from unhub.formats._helm_set import values_images
+from unhub.formats._helm.set import values_images
 from unhub.formats._kubernetes_places import builtin_places
-from unhub.formats._template import Masked, Region
+from unhub.formats._template.mask import Masked, Region
 from unhub.formats._text import Mapped, Piece, decode
-from unhub.formats._yaml import parse
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Finding, Found, PulledBy, Skipped, Span
 from unhub.image.source import Source

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.source import KubernetesPosition
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")

@@ -8,8 +8,8 @@ from unhub.formats._ci import CiImages
 from unhub.formats._definitions import Definitions
 from unhub.formats._scripts import joined, lines
 from unhub.formats._variables import trimmed
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Class, PulledBy
 
 _OUTPUTS = ("repo", "repos", "tags", "tag")

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from unhub.formats._text import Mapped, Piece
 from unhub.formats._variables import Variable
-from unhub.formats._yaml import Document, Node, Scalar
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Span
 
 MASK = re.compile(r"\$\{_+\}")

@@ -9,11 +9,11 @@ from functools import cached_property
 
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, read_dockerfile, use_in
 from unhub.formats._embed import embedded
-from unhub.formats._helm_set import nested, values_images
+from unhub.formats._helm.set import nested, values_images
 from unhub.formats._text import decode
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
-from unhub.formats._yaml import Sequence as List
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, Part, PulledBy, Skipped, Span
 from unhub.image.reference import written_name_length
 from unhub.image.source import Source

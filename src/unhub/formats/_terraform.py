@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 from unhub.formats._container_definitions import definitions
 from unhub.formats._embed import embedded
-from unhub.formats._hcl_images import images, known_text, skipped
-from unhub.formats._hcl_nodes import Call, Choice, Interpolation, Other, Template
-from unhub.formats._hcl_values import Values, children, interpolation_span, shown_span
-from unhub.formats._helm_fields import is_image_key, may_be_image
-from unhub.formats._helm_set import nested, values_images
+from unhub.formats._hcl.images import images, known_text, skipped
+from unhub.formats._hcl.nodes import Call, Choice, Interpolation, Other, Template
+from unhub.formats._hcl.values import Values, children, interpolation_span, shown_span
+from unhub.formats._helm.fields import is_image_key, may_be_image
+from unhub.formats._helm.set import nested, values_images
 from unhub.formats._interpolated import pods, shell
 from unhub.formats._interpolated import values as helm_values
-from unhub.formats._template import Region
+from unhub.formats._template.mask import Region
 from unhub.formats._terraform_values import Names, mapping
-from unhub.formats._yaml_nodes import Document, Mapping, Node, Sequence
+from unhub.formats._yaml.nodes import Document, Mapping, Node, Sequence
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Class, Finding, Found, PulledBy, Skipped, Span
 from unhub.image.reference import Reference

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from unhub.formats._hcl import read_hcl
-from unhub.formats._hcl_nodes import Template
-from unhub.formats._hcl_values import Value
-from unhub.formats._yaml_nodes import Document, Mapping, Node
+from unhub.formats._hcl.nodes import Template
+from unhub.formats._hcl.parse import read_hcl
+from unhub.formats._hcl.values import Value
+from unhub.formats._yaml.nodes import Document, Mapping, Node
 from unhub.image.errors import UnreadableError
 from unhub.image.source import Source
 

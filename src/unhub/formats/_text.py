@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from unhub.image.found import Declared, Finding, Found, Part, Skipped, Span
+from unhub.image.found import Finding, Found, Part, Span
 
 
 def decode(data: bytes) -> str:
@@ -125,5 +125,5 @@ class Mapped:
                 parts = tuple(outer for part in finding.parts for outer in self.parts(part))
                 wrap = finding.host_wrap and replace(finding.host_wrap, span=self.outer(finding.host_wrap.span))
                 yield replace(finding, span=span, where=where, parts=parts, host_wrap=wrap)
-            elif isinstance(finding, Skipped | Declared):
+            else:
                 yield replace(finding, span=span, where=where)

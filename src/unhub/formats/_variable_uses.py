@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from unhub.formats._text import decode, encode
 from unhub.formats._variables import Variable
-from unhub.formats._yaml import Document, Mapping, Node, Scalar
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Found, Span
 from unhub.image.reference import Reference, written_name_length

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from unhub.formats._text import Mapped, decode
-from unhub.formats._yaml import Node, Scalar
+from unhub.formats._yaml.parse import Node, Scalar
 from unhub.image.found import Part, Span
 
 SPELLINGS_MAX = 64

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from unhub.formats._bake import Bake
 from unhub.formats._format import Format
-from unhub.formats._hcl import read_hcl
-from unhub.formats._hcl_json import read_hcl_json
+from unhub.formats._hcl.json_text import read_hcl_json
+from unhub.formats._hcl.parse import read_hcl
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

@@ -14,8 +14,8 @@ from unhub.formats._definitions import Definitions
 from unhub.formats._format import Format
 from unhub.formats._scripts import joined, lines
 from unhub.formats._variables import trimmed
-from unhub.formats._yaml import Document, Mapping, Node, parse
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Mapping, Node, parse
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Class, Finding, PulledBy
 from unhub.image.source import Source
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from unhub.formats import _shell
 from unhub.formats._buildspec_commands import texts, variables
 from unhub.formats._format import Format
 from unhub.formats._scripts import commands as foreign_commands
+from unhub.formats._shell import script as shell_script
 from unhub.formats._text import decode
-from unhub.formats._yaml import Document, Mapping, Node, parse
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import Document, Mapping, Node, parse
 from unhub.image.found import Class, Finding, PulledBy, Skipped, Span
 from unhub.image.source import Source
 
@@ -68,7 +68,7 @@ def _commands(source: Source, document: Document, root: Mapping) -> Iterator[Fin
     shell = (env.text("shell") if env else None) or "sh"
     found = texts(document, root, source.data)
     if _POSIX_SHELL.fullmatch(shell):
-        yield from _shell.of_texts(source, found, variables(document, root))
+        yield from shell_script.of_texts(source, found, variables(document, root))
         return
     for where, text in found:
         for inner in foreign_commands(text.data):

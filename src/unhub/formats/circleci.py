@@ -13,8 +13,8 @@ from unhub.formats._ci import CiImages
 from unhub.formats._definitions import Definitions
 from unhub.formats._format import Format
 from unhub.formats._variables import trimmed
-from unhub.formats._yaml import Document, Mapping, Node, Pair, parse
-from unhub.formats._yaml import Sequence as List
+from unhub.formats._yaml.parse import Document, Mapping, Node, Pair, parse
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.found import Class, Finding, PulledBy
 from unhub.image.source import Source
 

@@ -14,7 +14,7 @@ from unhub.formats._definitions import Definitions
 from unhub.formats._format import Format
 from unhub.formats._text import Mapped, Piece
 from unhub.formats._variables import trimmed
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, parse
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, parse
 from unhub.image.found import Class, Finding, PulledBy
 from unhub.image.source import Source
 

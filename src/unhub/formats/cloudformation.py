@@ -12,8 +12,8 @@ from unhub.formats._embed import embedded
 from unhub.formats._format import Format
 from unhub.formats._interpolated import shell
 from unhub.formats._text import decode
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, Sequence, parse
-from unhub.formats._yaml_mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.found import Class, Finding, Found, PulledBy, Skipped, Span
 from unhub.image.source import Source
 

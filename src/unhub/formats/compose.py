@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 
 from unhub.formats import _build
-from unhub.formats._compose_build import Build
-from unhub.formats._compose_services import Service, builds, is_built, is_compose, old_services, services
-from unhub.formats._compose_values import Values
+from unhub.formats._compose.build import Build
+from unhub.formats._compose.services import Service, builds, is_built, is_compose, old_services, services
+from unhub.formats._compose.values import Values
 from unhub.formats._format import Format
-from unhub.formats._yaml import Alias, Document, Mapping, Node, Scalar, parse
-from unhub.formats._yaml import Sequence as List
-from unhub.formats._yaml_images import Images, Position
-from unhub.formats._yaml_mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.parse import Alias, Document, Mapping, Node, Scalar, parse
+from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, PulledBy, Span
 from unhub.image.source import Source

@@ -9,8 +9,8 @@ from unhub.formats import _build
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, read_dockerfile, use_in
 from unhub.formats._format import Format
 from unhub.formats._text import decode
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, Sequence, parse
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Finding, Part, PulledBy, Skipped, Span
 from unhub.image.source import Source

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 
 from unhub.formats._build import build, literal
-from unhub.formats._dockerfile_lines import Dockerfile
-from unhub.formats._dockerfile_reader import Reader, stage_name
-from unhub.formats._dockerfile_split import split_command
-from unhub.formats._dockerfile_stages import Stages
-from unhub.formats._dockerfile_syntax import syntax
-from unhub.formats._dockerfile_template import masked
-from unhub.formats._dockerfile_text import leading_space
-from unhub.formats._dockerfile_value import Scope
+from unhub.formats._dockerfile.lines import Dockerfile
+from unhub.formats._dockerfile.reader import Reader, stage_name
+from unhub.formats._dockerfile.split import split_command
+from unhub.formats._dockerfile.stages import Stages
+from unhub.formats._dockerfile.syntax import syntax
+from unhub.formats._dockerfile.template import masked
+from unhub.formats._dockerfile.text import leading_space
+from unhub.formats._dockerfile.value import Scope
 from unhub.formats._format import Format
 from unhub.formats._text import decode
 from unhub.image.errors import UnreadableError

@@ -12,7 +12,7 @@ from unhub.formats._ci import CiImages
 from unhub.formats._definitions import Definitions
 from unhub.formats._format import Format
 from unhub.formats._plugin_steps import PluginSteps
-from unhub.formats._yaml import parse
+from unhub.formats._yaml.parse import parse
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from unhub.formats._format import Format
-from unhub.formats._template import Masked, mask
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, Sequence, parse
-from unhub.formats._yaml_images import Images, Position
+from unhub.formats._template.mask import Masked, mask
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.found import Class, Finding, PulledBy
 from unhub.image.source import Source
 

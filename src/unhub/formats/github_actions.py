@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unhub.formats import _github
 from unhub.formats._format import Format
+from unhub.formats._github import workflow as github_workflow
 from unhub.image.found import Finding
 from unhub.image.source import Source
 
@@ -48,5 +48,5 @@ FORMAT = Format(
 
 def find(source: Source) -> Iterator[Finding]:
     """The images of every job."""
-    for images in _github.workflow(source):
+    for images in github_workflow.workflow(source):
         yield from images.findings()

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from unhub.formats._ci import CiImages
 from unhub.formats._format import Format
-from unhub.formats._gitlab import PREFIXES, Pipeline
-from unhub.formats._gitlab_variables import Definitions
-from unhub.formats._yaml import parse
+from unhub.formats._gitlab.jobs import PREFIXES, Pipeline
+from unhub.formats._gitlab.variables import Definitions
+from unhub.formats._yaml.parse import parse
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from unhub.formats import helm_values, kubernetes
 from unhub.formats._embed import embedded
 from unhub.formats._format import Format
-from unhub.formats._helm_chart import Chart, read_values
-from unhub.formats._template import Masked
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, Sequence
+from unhub.formats._helm.chart import Chart, read_values
+from unhub.formats._template.mask import Masked
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, Sequence
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Finding, PulledBy, Skipped
 from unhub.image.source import Source

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from unhub.formats import _build, kubernetes
 from unhub.formats._format import Format
-from unhub.formats._template import Masked, Region, mask
-from unhub.formats._template_lines import behind_actions, image_lines
-from unhub.formats._template_value import Action, condition_branches, explain, prefixed_values
+from unhub.formats._template.lines import behind_actions, image_lines
+from unhub.formats._template.mask import Masked, Region, mask
+from unhub.formats._template.value import Action, condition_branches, explain, prefixed_values
 from unhub.formats._text import Mapped, decode
-from unhub.formats._yaml import Document, Empty, Mapping, Node, Scalar, Sequence, parse
+from unhub.formats._yaml.parse import Document, Empty, Mapping, Node, Scalar, Sequence, parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Declared, DeclaredKind, Finding, Found, Part, PulledBy, Skipped, Span
 from unhub.image.source import FormatSettings, Source

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from unhub.formats._embed import embedded
 from unhub.formats._format import Format
-from unhub.formats._helm_chart import Chart, read_values
-from unhub.formats._helm_fields import is_machine_image
-from unhub.formats._helm_images import ValuesImages
-from unhub.formats._helm_metadata import NAMES, find_metadata
-from unhub.formats._helm_walk import ImageAt, ManifestAt, PrefixAt, TextAt, walk
-from unhub.formats._template import Masked
-from unhub.formats._yaml import Document
-from unhub.formats._yaml_mentions import Mention, skip_mentions
+from unhub.formats._helm.chart import Chart, read_values
+from unhub.formats._helm.fields import is_machine_image
+from unhub.formats._helm.images import ValuesImages
+from unhub.formats._helm.metadata import NAMES, find_metadata
+from unhub.formats._helm.walk import ImageAt, ManifestAt, PrefixAt, TextAt, walk
+from unhub.formats._template.mask import Masked
+from unhub.formats._yaml.mentions import Mention, skip_mentions
+from unhub.formats._yaml.parse import Document
 from unhub.formats.helm_template import find_in_text
 from unhub.image.found import Finding
 from unhub.image.source import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unhub.formats._format import Format
-from unhub.formats._jenkins import Pipeline
+from unhub.formats._groovy.jenkins import Pipeline
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

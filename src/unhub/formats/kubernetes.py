@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from unhub.formats import _build
 from unhub.formats._format import Format
 from unhub.formats._kubernetes_places import Place, builtin_places, custom_places
-from unhub.formats._yaml import Document, Mapping, Scalar, parse
-from unhub.formats._yaml_images import Images, Position
-from unhub.formats._yaml_mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.images import Images, Position
+from unhub.formats._yaml.mentions import Mention, Occupied, skip_mentions
+from unhub.formats._yaml.parse import Document, Mapping, Scalar, parse
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Finding, Part, PulledBy, Span
 from unhub.image.reference import written_name_length

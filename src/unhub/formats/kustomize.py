@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from unhub.formats._embed import embedded
 from unhub.formats._format import Format
-from unhub.formats._helm_chart import Chart
-from unhub.formats._helm_metadata import chart_repository
-from unhub.formats._kustomize_entries import Entries
-from unhub.formats._kustomize_patches import find_patch, is_json_patch, json_patch
-from unhub.formats._kustomize_scope import NAMES, scope
-from unhub.formats._template import Masked
-from unhub.formats._yaml import Document, Mapping, Node, Scalar, parse
-from unhub.formats._yaml_mentions import Mention, skip_mentions
+from unhub.formats._helm.chart import Chart
+from unhub.formats._helm.metadata import chart_repository
+from unhub.formats._kustomize.entries import Entries
+from unhub.formats._kustomize.patches import find_patch, is_json_patch, json_patch
+from unhub.formats._kustomize.scope import NAMES, scope
+from unhub.formats._template.mask import Masked
+from unhub.formats._yaml.mentions import Mention, skip_mentions
+from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, parse
 from unhub.formats.helm_values import find_in_document
 from unhub.image.found import Declared, Finding
 from unhub.image.source import Source

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from unhub.formats import _shell
 from unhub.formats._format import Format
-from unhub.formats._make_lines import Kind, Line, lines
-from unhub.formats._make_text import as_shell_text, as_word, variable
-from unhub.formats._shell_tree import Assignment, Script
+from unhub.formats._make.lines import Kind, Line, lines
+from unhub.formats._make.text import as_shell_text, as_word, variable
+from unhub.formats._shell import script as shell_script
+from unhub.formats._shell.tree import Assignment, Script
 from unhub.image.found import Finding, Found, Span
 from unhub.image.source import Source
 
@@ -20,7 +20,7 @@ FORMAT = Format(
     positions=("the commands of recipes, as in shell scripts", "$(shell …)", "variables that hold an image or a command, in the same file"),
     gaps=("variables of an included makefile", "arguments of $(call …)"),
     order=50,
-    needles=_shell.NEEDLES,
+    needles=shell_script.NEEDLES,
 )
 
 
@@ -35,7 +35,7 @@ def find(source: Source) -> Iterator[Finding]:
             script.assignments.append(("", assignment))
             if line.exported:
                 exported.append(Assignment(line.name, assignment.span, assignment.value))
-    yield from _once(_shell.of_script(source, script, exported))
+    yield from _once(shell_script.of_script(source, script, exported))
 
 
 def _assigned(data: bytes, line: Line) -> Assignment:
@@ -51,7 +51,7 @@ def _script(source: Source, line: Line) -> Script:
     if line.kind is Kind.CONDITION:
         return Script(elsewhere=[(as_word(data, line.span.start, line.span.end), "compared with something")])
     text = as_shell_text(data, line.span.start, line.span.end)
-    script = _shell.read(source, text, line.name)
+    script = shell_script.read(source, text, line.name)
     if line.kind is Kind.ASSIGNMENT:
         script.assignments = []
     return script

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unhub.formats._format import Format
-from unhub.formats._hcl import read_hcl
-from unhub.formats._hcl_images import images, skipped
-from unhub.formats._hcl_json import read_hcl_json
-from unhub.formats._hcl_values import Value, Values, children, value_text
-from unhub.formats._yaml_nodes import Document, Mapping, Node, Sequence
+from unhub.formats._hcl.images import images, skipped
+from unhub.formats._hcl.json_text import read_hcl_json
+from unhub.formats._hcl.parse import read_hcl
+from unhub.formats._hcl.values import Value, Values, children, value_text
+from unhub.formats._yaml.nodes import Document, Mapping, Node, Sequence
 from unhub.image.found import Class, Finding, PulledBy
 from unhub.image.source import Source
 

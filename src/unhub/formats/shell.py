@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from unhub.formats import _shell
 from unhub.formats._format import NO_EXTENSION, Format
+from unhub.formats._shell import script as shell_script
 from unhub.formats._text import Mapped
 from unhub.image.found import Finding
 from unhub.image.source import Source
@@ -34,7 +34,7 @@ FORMAT = Format(
     ),
     gaps=("variables that another script sets", "arrays that are filled in a loop", "PowerShell and cmd"),
     order=50,
-    needles=_shell.NEEDLES,
+    needles=shell_script.NEEDLES,
     recognise=_recognise,
 )
 
@@ -42,4 +42,4 @@ FORMAT = Format(
 def find(source: Source) -> Iterator[Finding]:
     """The images that the commands of a script name."""
     text = Mapped.plain(source.data, 0, len(source.data))
-    yield from _shell.of_texts(source, [("", text)])
+    yield from shell_script.of_texts(source, [("", text)])

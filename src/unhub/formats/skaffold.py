@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from unhub.formats._format import Format
 from unhub.formats._skaffold import Config
-from unhub.formats._yaml import parse
+from unhub.formats._yaml.parse import parse
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

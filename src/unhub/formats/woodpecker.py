@@ -14,7 +14,7 @@ from unhub.formats._definitions import Definitions
 from unhub.formats._format import Format
 from unhub.formats._plugin_steps import PluginSteps
 from unhub.formats._variable_uses import scalars
-from unhub.formats._yaml import Document, Mapping, parse
+from unhub.formats._yaml.parse import Document, Mapping, parse
 from unhub.image.found import Finding
 from unhub.image.source import Source
 

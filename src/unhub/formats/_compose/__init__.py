@@ -1,0 +1,1 @@
+"""Compose files: services, builds, interpolation and the .env beside."""

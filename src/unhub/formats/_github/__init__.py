@@ -1,0 +1,1 @@
+"""GitHub Actions: jobs, steps, expressions, and the values they take."""

@@ -1,0 +1,1 @@
+"""GitLab CI: jobs, services with their host names, variables."""

@@ -1,0 +1,1 @@
+"""Groovy by tokens, and the pipeline steps that name images."""

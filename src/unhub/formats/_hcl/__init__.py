@@ -1,0 +1,1 @@
+"""HCL by spans, in the shape of the YAML tree."""

@@ -1,0 +1,1 @@
+"""Kustomizations: entries, patches, and how far a selector reaches."""

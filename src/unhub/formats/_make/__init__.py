@@ -1,0 +1,1 @@
+"""Makefiles: lines, recipes and make's own variables."""

@@ -1,0 +1,1 @@
+"""Shell scripts: a reader of our own, variables, and the images of container commands."""

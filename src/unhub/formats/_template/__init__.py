@@ -1,0 +1,1 @@
+"""Template text inside other formats, masked by as many bytes."""
