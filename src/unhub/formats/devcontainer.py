@@ -35,8 +35,9 @@ FORMAT = Format(
 )
 
 _VARIABLE = re.compile(rb"\$\{[^}]*\}")
-_COMMENT = rb"//[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/"
-_TOKEN = re.compile(rb"\"(?:\\.|[^\"\\\n])*+\"|" + _COMMENT + rb"|,(?=(?:\s|" + _COMMENT + rb")*+[}\]])", re.DOTALL)
+# what is not closed is taken to its end all the same: to look for the end again from every place would be quadratic
+_COMMENT = rb"//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"
+_TOKEN = re.compile(rb"\"(?:\\.|[^\"\\\n])*+\"?|" + _COMMENT + rb"|,(?=(?:\s|" + _COMMENT + rb")*+[}\]])", re.DOTALL)
 _LOCAL_FEATURE = re.compile(r"\.{1,2}/.*|https?://.*")
 
 

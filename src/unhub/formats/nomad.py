@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unhub.formats._format import Format
-from unhub.formats._hcl.images import images, skipped
+from unhub.formats._hcl.images import images, skipped, starts_with
 from unhub.formats._hcl.json_text import read_hcl_json
 from unhub.formats._hcl.parse import read_hcl
 from unhub.formats._hcl.values import Value, Values, children, value_text
@@ -17,7 +17,7 @@ from unhub.image.source import Source
 
 _JOB = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*job[ \t]+\"?[^\"{\n]*\"?[ \t]*\{", re.MULTILINE)
 _TASKS = re.compile(rb"\b(?:group|task)[ \t]+\"")
-_PULLING = frozenset({"docker", "podman", "containerd-driver", "nspawn", "singularity", "apptainer"})
+_PULLING = frozenset({"docker", "podman", "containerd-driver"})
 
 
 def _recognise(source: Source) -> bool:
@@ -83,8 +83,10 @@ class _Job:
         if at.driver and at.driver not in _PULLING:
             reason = f"the {at.driver} driver runs a machine image, not a container"
             yield skipped(self.source.data, at.node, where, Class.NOT_DOCKER_HUB, reason, pulled_by=PulledBy.PLATFORM)
-        else:
-            yield from images(self.source.data, self.values, at.node, where, PulledBy.PLATFORM)
+            return
+        has_scheme = starts_with(self.values.parts(at.node), "docker://")
+        scheme = "docker://" if at.driver == "podman" and has_scheme else ""
+        yield from images(self.source.data, self.values, at.node, where, PulledBy.PLATFORM, scheme=scheme)
 
     def _children(self, at: _At) -> Iterator[_At]:
         node = at.node

@@ -70,6 +70,6 @@ def without_scheme(parts: Sequence[Part], scheme: str) -> list[Part]:
         if not part.known or cut < len(part.text) or not left:
             width = len(encode(part.text[:cut])) if part.literal else 0
             kept = replace(part, text=part.text[cut:], span=Span(part.span.start + width, part.span.end))
-            if kept.text or not kept.known:
+            if kept.text or not part.text:
                 rest.append(kept)
     return rest

@@ -102,7 +102,7 @@ class Values:
             parts += value or [Part("", interpolation.span, known=False, path=path)]
             at = spelled.end
         parts += _literal(text, Span(at, inner.end), path)
-        return parts or None
+        return parts or _empty(node, path)
 
     def _format(self, node: Call, template: Template, path: str | None, depth: int) -> list[Part] | None:
         """``format("%s:%s", …)`` with plain verbs only."""
@@ -120,6 +120,13 @@ class Values:
             ]
             at = verb.end()
         return parts + _literal(template.mapped, Span(at, len(data)), path)
+
+
+def _empty(node: Template, path: str | None) -> list[Part] | None:
+    """The place between the quotes of ``""``, where a registry can be written (rule #38)."""
+    if node.style != '"' or node.span.end - node.span.start != 2:
+        return None
+    return [Part("", Span(node.span.start + 1, node.span.end - 1), path=path)]
 
 
 def unknown(node: Node) -> Part:
