@@ -111,6 +111,34 @@ def test_undo_refuses_a_file_changed_since_unless_forced(tree: Path, journal: Jo
     assert contents(tree) == before
 
 
+def test_undo_makes_a_deleted_file_anew_when_forced(tree: Path, journal: Journal) -> None:
+    (tree / "deep").mkdir()
+    (tree / "deep" / "run.yaml").write_text(POD.format(image="redis:7"))
+    (tree / "deep" / "run.yaml").chmod(0o755)
+    write_plan(plan_of(tree), tree, journal, NOW)
+    (tree / "deep" / "run.yaml").unlink()
+    (tree / "deep").rmdir()
+    with pytest.raises(ChangedSince, match=r"run\.yaml: it is gone since run"):
+        undo(journal)
+    assert b"public.ecr.aws" in (tree / "a.yaml").read_bytes(), "all or nothing"
+    undo(journal, force=True)
+    assert (tree / "deep" / "run.yaml").read_text() == POD.format(image="redis:7")
+    assert stat.S_IMODE((tree / "deep" / "run.yaml").stat().st_mode) == 0o755
+    assert b"public.ecr.aws" not in (tree / "a.yaml").read_bytes()
+
+
+def test_names_that_are_no_text_are_written_noted_and_undone(tree: Path, journal: Journal) -> None:
+    odd = tree / os.fsdecode(b"caf\xe9\n.yaml")
+    odd.write_text(POD.format(image="redis:7"))
+    run = write_plan(plan_of(tree), tree, journal, NOW)
+    assert run is not None
+    assert "caf\udce9\n.yaml" in run.files
+    assert journal.runs() == [run]
+    assert b"public.ecr.aws" in odd.read_bytes()
+    undo(journal)
+    assert odd.read_text() == POD.format(image="redis:7")
+
+
 def test_undo_goes_back_run_by_run(tree: Path, journal: Journal) -> None:
     first = write_plan(plan_of(tree), tree, journal, NOW)
     (tree / "e.yaml").write_text(POD.format(image="redis:7"))

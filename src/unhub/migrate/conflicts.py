@@ -94,6 +94,8 @@ class Declarations:
         hit = self._reaching(DeclaredKind.BUILT, name, path) if found.context_name is None else None
         if hit:
             return f"built by {hit.path}:{hit.line} ({hit.declared.where}), which puts its own tag here"
+        if any(not part.known for part in found.parts):
+            return None
         hit = self._reaching(DeclaredKind.OUTPUT, _tagged(found.reference), path)
         return f"{hit.path}:{hit.line} gives this name to an image that is built here ({hit.declared.where})" if hit else None
 

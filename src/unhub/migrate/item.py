@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unhub.image.found import Found, PulledBy, Safety, Skipped
-from unhub.image.reference import Reference
+from unhub.image.reference import Reference, written_name_length
 from unhub.migrate.edits import Fix
 from unhub.migrate.mapping import Decision
 
@@ -31,6 +31,20 @@ class Item:
     def pulled_by(self) -> PulledBy | None:
         """Who pulls, where that is known."""
         return self.finding.pulled_by
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a part of the reference (its tag) has no known value."""
+        return isinstance(self.finding, Found) and any(not part.known for part in self.finding.parts)
+
+    @property
+    def target_text(self) -> str | None:
+        """The target as it will be written: a tag without a known value stays as the variable it is."""
+        target = self.decision.target
+        if target is None or not self.incomplete:
+            return None if target is None else str(target)
+        text = self.finding.text
+        return target.name + text[written_name_length(text) :]
 
     @property
     def reference(self) -> Reference | None:

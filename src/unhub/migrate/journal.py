@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Generator
@@ -31,13 +32,14 @@ class State(StrEnum):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a run: its absolute path, the digests of its bytes before and after, where the old bytes are."""
+    """One file of a run: its absolute path, the digests of its bytes before and after, where the old bytes are, its mode."""
 
     path: str
     shown: str
     before: str
     after: str
     kept: str
+    mode: int = 0o644
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +104,8 @@ class Journal:
         found: list[Run] = []
         with contextlib.suppress(OSError):
             for path in sorted((self.folder / "runs").iterdir()):
-                with contextlib.suppress(OSError, msgspec.MsgspecError):
-                    found.append(msgspec.json.decode((path / "run.json").read_bytes(), type=Run))
+                with contextlib.suppress(OSError, ValueError):
+                    found.append(msgspec.convert(json.loads((path / "run.json").read_bytes()), Run))
         return sorted(found, key=lambda run: run.id)
 
     def taken(self) -> set[str]:
@@ -142,9 +144,14 @@ class Journal:
         """Write a run's state, whole or not at all."""
         path = self.folder / "runs" / run.id / "run.json"
         partial = path.with_suffix(".partial")
-        _write_durably(partial, msgspec.json.format(msgspec.json.encode(run), indent=2))
+        _write_durably(partial, _json(run))
         os.replace(partial, path)
         sync_folder(path.parent)
+
+
+def _json(run: Run) -> bytes:
+    """ASCII throughout: a file name that is not UTF-8 is kept as lone surrogates, which only escapes can carry."""
+    return json.dumps(msgspec.to_builtins(run), indent=2).encode("ascii")
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -69,6 +69,7 @@ def make_plan(
         declarations.extend(Declaration.of(result.path, result.data, declared) for declared in result.declared)
         if result.references:
             plan.files.append(_file_plan(result, mapper))
+            plan.skipped += _misspelt(result)
     plan.files.sort(key=lambda file: file.path)
     plan.skipped.sort(key=lambda file: file.path)
     hold_back_conflicts(plan.files, Declarations(declarations))
@@ -93,6 +94,15 @@ def _file_plan(looked: LookedAt, mapper: Mapper) -> FilePlan:
             decision = mapper.decide(finding, looked.path)
         file.items.append(Item(looked.path, line, lines.column(finding.span.start), finding, decision))
     return file
+
+
+def _misspelt(looked: LookedAt) -> list[SkippedFile]:
+    """A note for each ``unhub:`` comment that says nothing: its writer meant something to stay."""
+    words = "ignore, ignore-next-line and ignore-file"
+    return [
+        SkippedFile(looked.path, f"line {line}: there is no comment 'unhub: {word}', only {words}", looked.format, unreadable=False)
+        for line, word in pragmas(looked.data).unknown
+    ]
 
 
 def _plan_fixes(plan: Plan, mapper: Mapper) -> None:

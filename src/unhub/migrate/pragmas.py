@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _PRAGMA = re.compile(
-    rb"(?:#|//|/\*|<!--|--|\{\{-?[ \t]*/\*)[ \t]*unhub:[ \t]*(ignore-next-line|ignore-file|ignore)(?![\w-])",
+    rb"(?:#|//|/\*|<!--|--|\{\{-?[ \t]*/\*)[ \t]*unhub:[ \t]*([\w-]+)",
     re.IGNORECASE,
 )
 
@@ -20,6 +20,8 @@ class Pragmas:
     def __init__(self, data: bytes) -> None:
         self.whole_file = False
         self._lines: set[int] = set()
+        self.unknown: list[tuple[int, str]] = []
+        """Line and word of each pragma that does not exist."""
         if b"unhub:" not in data and b"unhub:" not in data.lower():
             return
         for match in _PRAGMA.finditer(data):
@@ -29,8 +31,10 @@ class Pragmas:
                     self.whole_file = True
                 case b"ignore-next-line":
                     self._lines.add(line + 1)
-                case _:
+                case b"ignore":
                     self._lines.add(line)
+                case word:
+                    self.unknown.append((line, word.decode("utf-8", "replace")))
 
     def ignores(self, line: int) -> bool:
         """Whether a reference on ``line`` (from 1) is to be left alone."""

@@ -46,7 +46,14 @@ def _replacement(journal: Journal, run: Run, number: int, force: bool) -> Replac
     change = run.changes[number]
     path = Path(change.path)
     try:
-        now = path.read_bytes()
+        now: bytes | None = path.read_bytes()
+    except FileNotFoundError:
+        if not force:
+            raise ChangedSince(
+                f"cannot undo {change.shown}: it is gone since run {run.id}; no file was changed",
+                hint="`unhub undo --force` makes it anew as it was before the run",
+            ) from None
+        return Replacement(path, change.shown, None, journal.kept_bytes(run, change), change.mode)
     except OSError as error:
         raise ChangedSince(f"cannot undo {change.shown}: it cannot be read ({error.strerror}); no file was changed") from None
     if sha256(now) not in (change.after, change.before) and not force:

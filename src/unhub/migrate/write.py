@@ -20,12 +20,16 @@ from unhub.migrate.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """New bytes for one file, and the bytes it must have now. ``shown`` is its path for messages."""
+    """New bytes for one file, and the bytes it must have now (``None``: it is gone and will be made, with ``mode``).
+
+    ``shown`` is its path for messages.
+    """
 
     path: Path
     shown: str
-    expected: bytes
+    expected: bytes | None
     new: bytes
+    mode: int = 0o644
 
 
 def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime) -> Run | None:
@@ -36,7 +40,7 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
     :class:`WriteFailed` where one cannot be written; the tree is then as it was.
     """
     replacements = [
-        Replacement(Path(os.path.realpath(base / path)), path, plan.before[path], plan.after[path])
+        Replacement(real := Path(os.path.realpath(base / path)), path, plan.before[path], plan.after[path], _mode(real))
         for path in sorted(plan.after)
         if plan.after[path] != plan.before[path]
     ]
@@ -50,7 +54,7 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
         run = _new_run(journal, replacements, now)
         _check(replacements)
         done = msgspec.structs.replace(run, state=State.DONE)
-        journal.begin(run, [replacement.expected for replacement in replacements])
+        journal.begin(run, [plan.before[replacement.shown] for replacement in replacements])
         try:
             replace_all(replacements, run.id, finish=lambda: journal.note(done))
         except BaseException:
@@ -60,6 +64,14 @@ def write_plan(plan: Plan, base: Path, journal: Journal, now: datetime.datetime)
     for item in plan.items:
         item.applied = item.fix is not None
     return done
+
+
+def _mode(path: Path) -> int:
+    """The permissions of a file; the usual ones where it cannot be asked, which a later check will tell."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o644
 
 
 @contextlib.contextmanager
@@ -79,7 +91,8 @@ def _new_run(journal: Journal, replacements: Sequence[Replacement], now: datetim
         Change(
             path=str(replacement.path),
             shown=replacement.shown,
-            before=sha256(replacement.expected),
+            before=sha256(replacement.expected or b""),
+            mode=replacement.mode,
             after=sha256(replacement.new),
             kept=f"{number:05d}",
         )
@@ -122,7 +135,7 @@ def replace_all(replacements: Sequence[Replacement], run_id: str, *, finish: Cal
     placed: list[Replacement] = []
     try:
         for replacement in replacements:
-            staged.append(_stage(replacement.path, replacement.new, run_id))
+            staged.append(_stage(replacement.path, replacement.new, run_id, replacement.mode))
         for replacement, partial in zip(replacements, staged, strict=True):
             os.replace(partial, replacement.path)
             placed.append(replacement)
@@ -148,29 +161,41 @@ def partial_name(path: Path, run_id: str) -> Path:
     return path.with_name(f".{path.name[:100]}.unhub-{run_id}")
 
 
-def _stage(path: Path, data: bytes, run_id: str) -> Path:
+def _stage(path: Path, data: bytes, run_id: str, mode: int) -> Path:
     partial = partial_name(path, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with partial.open("xb") as handle:
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
-        shutil.copystat(path, partial)
-        os.utime(partial)
-        status = path.stat()
-        if (status.st_uid, status.st_gid) != (partial.stat().st_uid, partial.stat().st_gid):
-            os.chown(partial, status.st_uid, status.st_gid)
+        _like(path, partial, mode)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     return partial
 
 
+def _like(path: Path, partial: Path, mode: int) -> None:
+    """Give the new file the mode, owner and attributes of the one it replaces."""
+    if not path.exists():
+        partial.chmod(mode)
+        return
+    shutil.copystat(path, partial)
+    os.utime(partial)
+    status, made = path.stat(), partial.stat()
+    if (status.st_uid, status.st_gid) != (made.st_uid, made.st_gid):
+        os.chown(partial, status.st_uid, status.st_gid)
+
+
 def _put_back(placed: Sequence[Replacement], run_id: str) -> list[str]:
     lost: list[str] = []
     for replacement in placed:
         try:
-            os.replace(_stage(replacement.path, replacement.expected, run_id), replacement.path)
+            if replacement.expected is None:
+                replacement.path.unlink()
+            else:
+                os.replace(_stage(replacement.path, replacement.expected, run_id, replacement.mode), replacement.path)
         except OSError:
             lost.append(replacement.shown)
     return lost

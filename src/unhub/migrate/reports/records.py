@@ -45,13 +45,13 @@ def class_of(item: Item) -> Class:
 
 
 def canonical(item: Item) -> str | None:
-    """The whole name with registry, tag and digest as far as they are known; ``None`` where it could not be read."""
-    return None if item.reference is None else str(item.reference.canonical)
+    """The whole name with registry, tag and digest; ``None`` where a part of it is not known."""
+    return None if item.reference is None or item.incomplete else str(item.reference.canonical)
 
 
 def target(item: Item) -> str | None:
     """The reference that takes (or would take) this one's place."""
-    return None if item.decision.target is None else str(item.decision.target)
+    return item.target_text
 
 
 def record(item: Item, format_name: str) -> Record:
