@@ -1,0 +1,4 @@
+.RECIPEPREFIX = >
+x:
+> docker pull node:20
+>@docker run alpine true
