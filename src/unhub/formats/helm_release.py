@@ -10,6 +10,7 @@ from unhub.formats._embed import embedded
 from unhub.formats._format import Format
 from unhub.formats._helm.chart import Chart, read_values
 from unhub.formats._template.mask import Masked
+from unhub.formats._text import decode
 from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, Sequence
 from unhub.image.errors import UnreadableError
 from unhub.image.found import Class, Finding, PulledBy, Skipped
@@ -110,5 +111,5 @@ def _in_values(source: Source, masked: Masked, document: Document, node: Node, w
         try:
             yield from list(embedded(source, node.mapped, helm_values.find, where))
         except UnreadableError as error:
-            text = node.text.strip().partition("\n")[0]
+            text = decode(source.data[node.span.start : node.span.end])
             yield Skipped(node.span, text, where, Class.UNREADABLE, f"these values are {error.message}")
