@@ -64,6 +64,13 @@ def test_version_is_one_line(tmp_path: Path) -> None:
     assert unhub("-V", cwd=tmp_path).text == f"unhub {__version__}\n"
 
 
+def test_without_a_command_the_help_is_shown_as_it_is(tmp_path: Path) -> None:
+    done = unhub(cwd=tmp_path)
+    assert done.status == 2
+    assert done.out.startswith(b"Usage: unhub [OPTIONS] COMMAND [ARGS]...\n\n")
+    assert done.err == ""
+
+
 def test_an_unknown_command_names_the_nearest(tmp_path: Path) -> None:
     ended = process("migrte", cwd=tmp_path)
     assert ended.status == 2

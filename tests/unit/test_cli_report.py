@@ -157,7 +157,16 @@ def test_what_is_no_scan_is_skipped_with_the_reason(data: bytes, why: str, scans
 
 
 def test_where_no_scan_could_be_read_it_ends_with_3(tmp_path: Path) -> None:
-    assert unhub("report", "nowhere.json", cwd=tmp_path).status == 3
+    (tmp_path / "bad.json").write_text("{")
+    done = unhub("report", "bad.json", cwd=tmp_path)
+    assert (done.status, done.out) == (3, b"")
+    assert "not one of the files is a scan" in done.err
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    done = unhub("report", "nowhere.json", cwd=tmp_path)
+    assert (done.status, done.out) == (2, b"")
+    assert "cannot report on nowhere.json: there is no such file" in done.err
 
 
 def test_a_scan_in_utf_16_as_a_shell_may_write_it_is_read(scans: Path) -> None:

@@ -64,7 +64,11 @@ def _run(arguments: list[str]) -> int:
 
 def _usage(error: ClickException) -> int:
     from click import UsageError
+    from click.exceptions import NoArgsIsHelpError
 
+    if isinstance(error, NoArgsIsHelpError):
+        print(error.format_message())
+        return 2
     context = error.ctx if isinstance(error, UsageError) else None
     hint = f"`{context.command_path} --help` explains the options" if context else None
     return _complain(error.format_message(), hint=hint, status=2)

@@ -32,11 +32,16 @@ def command(scans: tuple[Path, ...], names: tuple[str, ...], form: str, output: 
     """
     if names and len(names) != len(scans):
         raise UsageError(f"cannot name {len(scans)} scans with {len(names)} names", hint="Give one --name for each file, or none")
+    for path in scans:
+        if not path.exists():
+            raise UsageError(f"cannot report on {path}: there is no such file")
     inventory = merged(scans, names or names_of(scans))
     for path, reason in inventory.skipped:
         say(printable(f"skipped {path}: {reason}"))
+    if not inventory.repositories:
+        raise UnreadableError("cannot report: not one of the files is a scan", hint="`unhub scan --format json` writes one")
     _deliver(_RENDERERS[form](inventory), output)
-    return UNREADABLE if inventory.skipped and (strict or not inventory.repositories) else 0
+    return UNREADABLE if inventory.skipped and strict else 0
 
 
 def merged(scans: Sequence[Path], names: Sequence[str]) -> Inventory:
