@@ -21,9 +21,17 @@ COMMANDS = {
     "scan": Lazy("unhub.cli.scan", "Show every image reference and what would become of it."),
     "migrate": Lazy("unhub.cli.migrate", "Show, check or write the move away from Docker Hub."),
     "undo": Lazy("unhub.cli.undo", "Put back what a run of migrate --write changed."),
+    "verify": Lazy("unhub.cli.verify", "Prove that the target is the same image, before or after a move."),
+    "login": Lazy("unhub.cli.login", "Log in to ECR Public, in the right region, where docker, podman and helm look."),
+    "iam-policy": Lazy("unhub.cli.iam_policy", "Write the least IAM policy for ECR Public, or check one."),
+    "setup": Lazy("unhub.cli.setup", "Insert the login into a CI's files: CodeBuild, GitHub Actions and others."),
+    "doctor": Lazy("unhub.cli.doctor", "Explain a failed build from its log, or check this machine."),
+    "limits": Lazy("unhub.cli.limits", "Show the pull limits, what is left of them, and when they will be reached."),
+    "facts": Lazy("unhub.cli.facts", "List every dated fact that decisions rest on, and how to override it."),
     "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
     "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
     "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),
+    "demo-hub": Lazy("unhub.cli.demo_hub", "Run a stand-in for Docker Hub and ECR Public on this machine, for tests."),
     "completion": Lazy("unhub.cli.completion", "Print the script that completes commands in a shell."),
 }
 """Every command, in the order of the help; each module exports ``command``."""

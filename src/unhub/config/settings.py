@@ -59,6 +59,18 @@ class Kubernetes(_Table, frozen=True, kw_only=True):
     positions: tuple[Position, ...] = ()
 
 
+class Registry(_Table, frozen=True, kw_only=True):
+    """``[registry."HOST"]``: how one registry is reached; ``HOST`` as in references (``docker.io``, ``public.ecr.aws``).
+
+    ``endpoint`` is a URL that takes the place of the registry's own; ``rate`` is in requests a second, 0 means
+    no limit; ``ca`` names a PEM file, relative to the settings file, of certificates to trust beside the system's.
+    """
+
+    endpoint: str | None = None
+    rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    ca: str | None = None
+
+
 class Data(_Table, frozen=True, kw_only=True):
     """``[data]``: a file of dated facts that override the shipped ones."""
 
@@ -71,3 +83,4 @@ class Settings(_Table, frozen=True, kw_only=True):
     migrate: Migrate = Migrate()
     kubernetes: Kubernetes = Kubernetes()
     data: Data = Data()
+    registry: dict[str, Registry] = {}

@@ -7,7 +7,16 @@
     │   └── ConfigurationError      2   names file, line and column
     ├── InvalidReference            2   a text is no image reference; knows the place in it
     ├── InvalidDigest               2   a text is no digest
+    ├── MissingExtra                2   a part of unhub that this command needs is not installed
     ├── UnreadableError             3   a file cannot be read or understood
+    ├── RegistryError               5   a registry, its token service, or the way there; names the host
+    │   ├── Unreachable             5   no answer: name, connection, TLS, time-out, offline
+    │   ├── NotFound                5   404: no such manifest, tag, blob or repository
+    │   ├── AccessRefused           5   401, 403 or a refused login: private, misspelt, or stale credentials
+    │   ├── RateLimited             5   429, of one of the kinds that are told apart
+    │   └── BadAnswer               5   an answer that breaks the protocol: wrong digest, HTML, too large
+    ├── CredentialsError            5   a credential file or helper cannot be read, run or written
+    ├── AwsError                    5   AWS refused or could not be asked; keeps AWS's own code
     └── RefusedError                4   acting would risk the user's files
         ├── SelfCheckFailed         4   an edit does not do what was planned
         ├── ChangedSince            4   a file is not what the plan or the journal saw
@@ -17,6 +26,8 @@ A message reads verb, object, cause; ``hint`` says what to do next.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 
 class UnhubError(Exception):
@@ -84,6 +95,99 @@ class UnreadableError(UnhubError):
 
     code = "unreadable"
     exit_status = 3
+
+
+class MissingExtra(UsageError):
+    """A command needs an extra that is not installed; the hint says what to install."""
+
+    code = "missing-extra"
+
+    def __init__(self, action: str, extra: str) -> None:
+        super().__init__(f"cannot {action}: unhub's extra {extra!r} is not installed", hint=f"Install it: pip install 'unhub[{extra}]'")
+
+
+class RegistryError(UnhubError):
+    """A registry did not give what was asked for.
+
+    ``host`` is the registry's host and port, ``status`` its HTTP status, ``None`` without an answer.
+    """
+
+    code = "registry"
+
+    def __init__(self, message: str, *, host: str, status: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.host = host
+        self.status = status
+
+
+class Unreachable(RegistryError):
+    """No answer came: the name, the connection, TLS or the time-out failed, or unhub is offline."""
+
+    code = "unreachable"
+
+
+class NotFound(RegistryError):
+    """The registry says that there is no such manifest, tag, blob or repository (404)."""
+
+    code = "not-found"
+
+
+class AccessRefused(RegistryError):
+    """The registry or its token service refuses: private, misspelt, or credentials that no longer hold."""
+
+    code = "access-refused"
+
+
+class LimitKind(StrEnum):
+    """Which limit a 429 speaks of (docker-hub.md, "The four kinds of 429"; ECR Public's two)."""
+
+    PULLS = "pulls"
+    """Docker Hub's pull limit of an address or account."""
+    ABUSE = "abuse"
+    """Docker Hub's limit on all requests of an address, logged in or not."""
+    LOGINS = "logins"
+    """Too many failed logins of a user name or address."""
+    API = "api"
+    """The limit of hub.docker.com's own API; pulls are unaffected."""
+    RATE = "rate"
+    """ECR Public: too many pulls a second ("Rate exceeded")."""
+    DATA = "data"
+    """ECR Public: the month's bytes of callers without a login are used up ("Data limit exceeded")."""
+    OTHER = "other"
+    """A 429 without a text that is known."""
+
+
+class RateLimited(RegistryError):
+    """A registry answered 429. ``retry_after`` is in seconds, ``None`` where nothing tells how long."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, *, host: str, kind: LimitKind, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, host=host, status=429, hint=hint)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class BadAnswer(RegistryError):
+    """An answer breaks the protocol: a wrong digest, HTML in place of JSON, more bytes than allowed."""
+
+    code = "bad-answer"
+
+
+class CredentialsError(UnhubError):
+    """A credential file or helper cannot be read, run or written."""
+
+    code = "credentials"
+
+
+class AwsError(UnhubError):
+    """AWS refused a call, or could not be asked. ``aws_code`` is AWS's own word (``AccessDeniedException``), or ``None``."""
+
+    code = "aws"
+
+    def __init__(self, message: str, *, aws_code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.aws_code = aws_code
 
 
 class RefusedError(UnhubError):

@@ -1,0 +1,1 @@
+"""ECR Public as its customers meet it: policies, the login, limits and prices."""

@@ -1,0 +1,1 @@
+"""Why a build failed, and what is wrong on this machine."""

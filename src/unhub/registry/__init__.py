@@ -1,0 +1,1 @@
+"""A client of any OCI registry: authentication, manifests, blobs, limits."""

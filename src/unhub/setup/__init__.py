@@ -1,0 +1,1 @@
+"""The login to ECR Public, inserted into each CI's files."""
