@@ -7,10 +7,8 @@ the test, also of kill -9, and takes daemon, mounts and containers with it; noth
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -22,7 +20,9 @@ import pytest
 
 from tests.tools import tool
 
-PR_SET_PDEATHSIG = 1
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""Ends a program together with the test, however that ends."""
+
 DOCKER = "/usr/bin/docker"
 """Debian's docker: another client may come first on PATH."""
 
@@ -35,10 +35,6 @@ mount --bind "$1/docker" /etc/docker
 echo ready >"$1/ready"
 exec sleep infinity
 """
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -106,25 +102,12 @@ class Machine:
         tool("/usr/sbin/dockerd")
         self._daemon = True
         command = [
-            *(
-                "nsenter",
-                "-t",
-                str(self._pid),
-                "-m",
-                "-p",
-                "dockerd",
-                "--data-root",
-                f"{self.folder}/data",
-                "--exec-root",
-                f"{self.folder}/exec",
-            ),
-            *("-H", self.docker_host, "--pidfile", f"{self.folder}/docker.pid", "--storage-driver=overlay2"),
-            *("--iptables=false", "--ip6tables=false", "--bridge=none"),
+            *(*WITH_PARENT, "nsenter", "-t", str(self._pid), "-m", "-p", "dockerd"),
+            *("--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/docker.pid"),
+            *("-H", self.docker_host, "--storage-driver=overlay2", "--iptables=false", "--ip6tables=false", "--bridge=none"),
         ]
         with (self.folder / "dockerd.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, preexec_fn=_die_with_parent
-            )
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         deadline = time.monotonic() + 60
         while self.run([DOCKER, "version"], DOCKER_HOST=self.docker_host).status != 0:
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -163,9 +146,8 @@ def machine(*, hosts: Sequence[str] = (), trust: Mapping[str, bytes] | None = No
         (place / "ca.crt").write_bytes(certificate)
     (folder / "docker").mkdir(exist_ok=True)
     holder = subprocess.Popen(
-        [*("unshare", "-m", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _INSIDE, "sh", str(folder))],
+        [*WITH_PARENT, *("unshare", "-m", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _INSIDE, "sh", str(folder))],
         stdin=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,
     )
     try:
         yield Machine(folder, _inner_process(holder, folder))
