@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-import tomllib
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
-from unhub.image.errors import ConfigurationError
-
-T = TypeVar("T")
+from unhub.data.override import override_text
+from unhub.data.rows import CITATION, Row, converted, merged, own_rows
 
 
 class Dated(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,17 +61,20 @@ class Missing(Dated, frozen=True, kw_only=True):
 class RenovateRule(Dated, frozen=True, kw_only=True):
     """What Renovate does for some official images by their short names, and would no longer do for the new names.
 
-    ``images`` are paths below ``library/``, ``settings`` the rest of a package rule.
+    ``images`` are paths below ``library/``, ``settings`` the rest of a package rule. A user's rule with the ``id``
+    of a shipped one takes its place.
     """
 
+    id: str = ""
     images: tuple[str, ...]
     says: str
     settings: dict[str, str]
 
 
 class OfficialImages(Dated, frozen=True, kw_only=True):
-    """Names of official images: single components below ``library/``."""
+    """Names of official images: single components below ``library/``. A user's row with the ``id`` takes the place."""
 
+    id: str = ""
     images: tuple[str, ...]
 
 
@@ -89,17 +88,15 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     official: tuple[OfficialImages, ...] = ()
 
 
+_KINDS: dict[str, type[Dated]] = {field.name: field.type.__args__[0] for field in msgspec.structs.fields(Knowledge)}
 _FILES = ("registries.toml", "coverage.toml", "renovate.toml", "official.toml")
+_NO_TAG = "!"
 
 
 @cache
 def builtin() -> Knowledge:
     """The knowledge shipped with this version."""
-    merged: dict[str, list[object]] = {}
-    for name in _FILES:
-        for key, rows in tomllib.loads((files("unhub.data") / name).read_text("utf-8")).items():
-            merged.setdefault(key, []).extend(rows)
-    return msgspec.convert(merged, Knowledge)
+    return _knowledge(())
 
 
 @cache
@@ -115,16 +112,32 @@ def overridden(path: Path) -> Knowledge:
     whose ``tags`` match nothing (``["!"]``) says that the target carries them all.
     Raises :class:`ConfigurationError` where the file cannot be read.
     """
-    try:
-        own = msgspec.toml.decode(path.read_bytes(), type=Knowledge)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ConfigurationError(f"cannot read the data file {path}: {error}") from None
-    shipped = builtin()
-    replaced = {(row.target, row.repository) for row in own.missing}
-    return Knowledge(
-        mirror=own.mirror + shipped.mirror,
-        lookalike=own.lookalike + shipped.lookalike,
-        missing=own.missing + tuple(row for row in shipped.missing if (row.target, row.repository) not in replaced),
-        renovate=own.renovate or shipped.renovate,
-        official=own.official + shipped.official,
-    )
+    return _knowledge(own_rows(path))
+
+
+def override_lines(row: Dated, *, date: datetime.date, source: str, confidence: str = "source", carried_tag: str | None = None) -> str:
+    """The lines of TOML that, in the user's data file (``[data] file``), take the place of a shipped fact.
+
+    ``date``, ``source`` and ``confidence`` are those of the new knowledge. A ``missing`` row becomes one that says that
+    the target carries ``carried_tag``, and what else the row's globs for tags take in with it; without a tag, everything.
+    What another row says is to be edited by hand.
+    """
+    kind = next(name for name, type_ in _KINDS.items() if isinstance(row, type_))
+    fields = {name: value for name, value in msgspec.structs.asdict(row).items() if value not in ((), "", None)}
+    if isinstance(row, Missing):
+        still = [glob for glob in row.tags if carried_tag is not None and not fnmatch.fnmatchcase(carried_tag, glob)]
+        fields |= {"tags": still or [_NO_TAG]}
+        if not still:
+            fields.pop("alternatives", None)
+            fields["says"] = f"{row.target} carries it"
+    for name in CITATION:
+        fields.pop(name)
+    return override_text(kind, {**fields, "date": date, "source": source, "confidence": confidence})
+
+
+def _knowledge(own: tuple[Row, ...]) -> Knowledge:
+    found: dict[str, list[Dated]] = {kind: [] for kind in _KINDS}
+    for row in merged(own, _FILES):
+        if row.kind in found:
+            found[row.kind].append(converted(row, _KINDS[row.kind]))
+    return msgspec.convert({kind: tuple(rows) for kind, rows in found.items()}, Knowledge)
