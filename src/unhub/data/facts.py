@@ -88,9 +88,12 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     official: tuple[OfficialImages, ...] = ()
 
 
-_KINDS: dict[str, type[Dated]] = {field.name: field.type.__args__[0] for field in msgspec.structs.fields(Knowledge)}
+KINDS: dict[str, type[Dated]] = {field.name: field.type.__args__[0] for field in msgspec.structs.fields(Knowledge)}
+"""The kinds of rows that are known here, by the names of their arrays."""
+
 _FILES = ("registries.toml", "coverage.toml", "renovate.toml", "official.toml")
-_NO_TAG = "!"
+NO_TAG = "!"
+"""A glob that no tag matches: a ``missing`` row with it alone says that nothing is missing."""
 
 
 @cache
@@ -122,11 +125,11 @@ def override_lines(row: Dated, *, date: datetime.date, source: str, confidence: 
     the target carries ``carried_tag``, and what else the row's globs for tags take in with it; without a tag, everything.
     What another row says is to be edited by hand.
     """
-    kind = next(name for name, type_ in _KINDS.items() if isinstance(row, type_))
+    kind = next(name for name, type_ in KINDS.items() if isinstance(row, type_))
     fields = {name: value for name, value in msgspec.structs.asdict(row).items() if value not in ((), "", None)}
     if isinstance(row, Missing):
         still = [glob for glob in row.tags if carried_tag is not None and not fnmatch.fnmatchcase(carried_tag, glob)]
-        fields |= {"tags": still or [_NO_TAG]}
+        fields |= {"tags": still or [NO_TAG]}
         if not still:
             fields.pop("alternatives", None)
             fields["says"] = f"{row.target} carries it"
@@ -136,8 +139,8 @@ def override_lines(row: Dated, *, date: datetime.date, source: str, confidence: 
 
 
 def _knowledge(own: tuple[Row, ...]) -> Knowledge:
-    found: dict[str, list[Dated]] = {kind: [] for kind in _KINDS}
+    found: dict[str, list[Dated]] = {kind: [] for kind in KINDS}
     for row in merged(own, _FILES):
         if row.kind in found:
-            found[row.kind].append(converted(row, _KINDS[row.kind]))
+            found[row.kind].append(converted(row, KINDS[row.kind]))
     return msgspec.convert({kind: tuple(rows) for kind, rows in found.items()}, Knowledge)

@@ -26,11 +26,21 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mirror": ("prefix",),
     "lookalike": ("prefix",),
     "missing": ("target", "repository"),
+    "endpoint": ("registry",),
+    "realm": ("registry", "host"),
+    "rate": ("registry", "caller"),
+    "shared": ("kind",),
 }
 """The fields that tell what a row is about, for kinds whose rows have no ``id``."""
 
 BY_ID: Final = ("id",)
 """The key of every other kind."""
+
+IN_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {"endpoint": ("url", "endpoint"), "rate": ("requests_per_second", "rate")}
+"""Kinds that the settings override, not a data file: the field with the value, and the key of ``[registry."HOST"]``."""
+
+FIXED: Final = frozenset({"shared", "realm"})
+"""Kinds that nobody overrides: they decide whom a login is given to."""
 
 CITATION: Final = ("date", "source", "confidence")
 """What every row has beside what it says; a file may give one of them at its top, for all of its rows."""
@@ -90,12 +100,19 @@ def own_rows(path: Path) -> tuple[Row, ...]:
     except ValueError as error:
         raise ConfigurationError(f"cannot read the data file {path}: {error}") from None
     for kind, rows in table.items():
-        if kind not in kinds():
-            hint = f"The kinds are {', '.join(sorted(kinds()))}"
-            raise ConfigurationError(f"cannot read the data file {path}: there is no kind of fact {kind!r}", hint=hint)
-        if not _is_array(rows):
-            raise ConfigurationError(f"cannot read the data file {path}: {kind!r} is no list of [[{kind}]] tables")
+        wrong = _not_overridable(kind) or ("" if _is_array(rows) else f"{kind!r} is no list of [[{kind}]] tables")
+        if wrong:
+            hint = f"It may hold {', '.join(sorted(name for name in kinds() if not _not_overridable(name)))}"
+            raise ConfigurationError(f"cannot read the data file {path}: {wrong}", hint=hint)
     return tuple(_rows(table, str(path)))
+
+
+def _not_overridable(kind: str) -> str:
+    if kind in IN_SETTINGS:
+        return f'[[{kind}]] is no matter of the data file; unhub.toml has {IN_SETTINGS[kind][1]!r} under [registry."HOST"]'
+    if kind in FIXED:
+        return f"[[{kind}]] cannot be overridden: it decides whom a login is given to"
+    return "" if kind in kinds() else f"there is no kind of fact {kind!r}"
 
 
 def merged(own: Sequence[Row], names: Sequence[str] | None = None) -> tuple[Row, ...]:
