@@ -9,6 +9,7 @@
     ├── InvalidDigest               2   a text is no digest
     ├── MissingExtra                2   a part of unhub that this command needs is not installed
     ├── UnreadableError             3   a file cannot be read or understood
+    │   └── InvalidPolicy           3   a text is no IAM policy; knows the place in it
     ├── RegistryError               5   a registry, its token service, or the way there; names the host
     │   ├── Unreachable             5   no answer: name, connection, TLS, time-out, offline
     │   ├── NotFound                5   404: no such manifest, tag, blob or repository
@@ -95,6 +96,22 @@ class UnreadableError(UnhubError):
 
     code = "unreadable"
     exit_status = 3
+
+
+class InvalidPolicy(UnreadableError):
+    """A text is no policy document that IAM would take.
+
+    ``path``, ``line`` and ``column`` (both from 1) point at what is wrong, ``reason`` says what it is.
+    """
+
+    code = "invalid-policy"
+
+    def __init__(self, path: str, line: int, column: int, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"cannot read the policy {path}:{line}:{column}: {reason}", hint=hint)
+        self.path = path
+        self.line = line
+        self.column = column
+        self.reason = reason
 
 
 class MissingExtra(UsageError):
