@@ -84,7 +84,22 @@ def _changes(data: bytes, edits: Sequence[Edit], starts: list[int]) -> list[_Cha
             grouped[-1] = (before[0], max(before[1], end), [*before[2], edit])
         else:
             grouped.append((first, end, [edit]))
-    return [_Change(first, end, _new_lines(data, edits_here, starts[first], starts[end])) for first, end, edits_here in grouped]
+    return [
+        _trimmed(_Change(first, end, _new_lines(data, edits_here, starts[first], starts[end])), data, starts)
+        for first, end, edits_here in grouped
+    ]
+
+
+def _trimmed(change: _Change, data: bytes, starts: list[int]) -> _Change:
+    """The change without lines at its start and end that stay as they are: an insertion touches the line behind it."""
+    old, new = _lines(data, starts, change.first, change.end), _split(change.new)
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return _Change(change.first + head, change.end - tail, b"".join(new[head : len(new) - tail]))
 
 
 def _new_lines(data: bytes, edits: Sequence[Edit], start: int, end: int) -> bytes:

@@ -1,0 +1,42 @@
+"""The login as it is written into files: the article's line, and forms that fail with AWS's own error."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from unhub.image.errors import UsageError
+
+HOST = "public.ecr.aws"
+"""The registry that is logged in to."""
+HOSTS = frozenset({HOST, "ecr-public.aws.com"})
+"""Names of ECR Public's registry (AWS docs, "public-ecr-requests"); a login to either is one."""
+REGIONS = ("us-east-1", "us-west-2")
+"""Regions with ECR Public's API (AWS docs, "Amazon ECR Public endpoints and quotas", 2026-11); the first is recommended."""
+PASSWORD = "ECR_PUBLIC_PASSWORD"  # noqa: S105 - the name of a variable
+"""The shell variable of the POSIX form; its name is long so that it takes nobody else's place."""
+
+
+class Form(StrEnum):
+    """How the login is written."""
+
+    LINE = "line"
+    """The article's line. In a shell without ``pipefail`` a failure of ``aws`` shows, but the status is docker's."""
+    PIPEFAIL = "pipefail"
+    """bash: the line with ``set -o pipefail``, in a subshell so that no later command gets the option."""
+    ROBUST = "robust"
+    """Any POSIX shell: ``docker login`` does not run where ``aws`` failed."""
+
+
+def login(form: Form, region: str) -> str:
+    """The login for a shell, in one line. Raises :class:`UsageError` for a region without ECR Public's API."""
+    if region not in REGIONS:
+        raise UsageError(f"cannot log in through {region}: ECR Public's API is in {' and '.join(REGIONS)} only")
+    password = f"aws ecr-public get-login-password --region {region}"
+    docker = f"docker login --username AWS --password-stdin {HOST}"
+    match form:
+        case Form.LINE:
+            return f"{password} | {docker}"
+        case Form.PIPEFAIL:
+            return f"(set -o pipefail; {password} | {docker})"
+        case Form.ROBUST:
+            return f"{PASSWORD}=$({password}) && printf '%s' \"${PASSWORD}\" | {docker}"
