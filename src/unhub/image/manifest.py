@@ -7,8 +7,9 @@ Sources: OCI image specification 1.1 (manifest.md, image-index.md, descriptor.md
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -86,6 +87,7 @@ class Manifest:
     layers: tuple[Descriptor, ...] = ()
     subject: Descriptor | None = None
     artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
     @property
     def is_index(self) -> bool:
@@ -130,6 +132,7 @@ class _Document(msgspec.Struct, frozen=True):
     layers: tuple[_Descriptor, ...] | None = None
     subject: _Descriptor | None = None
     artifact_type: str | None = msgspec.field(default=None, name="artifactType")
+    annotations: dict[str, str] | None = None
 
 
 def _parse(data: bytes, said: str | None, algorithm: str) -> Manifest:
@@ -158,9 +161,10 @@ def _parse(data: bytes, said: str | None, algorithm: str) -> Manifest:
         layers=tuple(_descriptor(row) for row in document.layers or ()),
         subject=_descriptor(document.subject) if document.subject else None,
         artifact_type=document.artifact_type,
+        annotations=document.annotations or {},
     )
 
 
 def _descriptor(row: _Descriptor) -> Descriptor:
     platform = row.platform and Platform(row.platform.os, row.platform.architecture, row.platform.variant, row.platform.os_version)
-    return Descriptor(row.media_type, Digest.parse(row.digest), row.size, cast("Platform | None", platform), row.artifact_type)
+    return Descriptor(row.media_type, Digest.parse(row.digest), row.size, platform, row.artifact_type)

@@ -1,0 +1,1 @@
+"""Metadata in SQL: one schema for SQLite and PostgreSQL, through SQLAlchemy Core."""

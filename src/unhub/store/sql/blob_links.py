@@ -1,0 +1,82 @@
+"""Blobs and the repositories that may serve them, in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select, union
+
+from unhub.image.digest import Digest
+from unhub.store.records import ChangeKind, RepositoryKey
+from unhub.store.sql.changes import note
+from unhub.store.sql.database import Database
+from unhub.store.sql.repositories import find_or_create, repository_id
+from unhub.store.sql.schema import blob, repository, repository_blob, repository_manifest
+
+
+class SqlBlobLinks:
+    """See :class:`unhub.store.protocols.BlobLinks`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, digest: Digest, size: int, now: float) -> None:
+        """See the protocol."""
+        async with self._database.write() as connection:
+            await self._database.upsert(connection, blob, {"digest": str(digest), "size": size, "stored_at": now}, ["size", "stored_at"])
+
+    async def size(self, digest: Digest) -> int | None:
+        """See the protocol."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(blob.c.size).where(blob.c.digest == str(digest)))).scalar_one_or_none()
+
+    async def forget(self, digest: Digest) -> None:
+        """See the protocol."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(blob).where(blob.c.digest == str(digest)))
+            await note(connection, ChangeKind.BLOB, None, str(digest))
+
+    async def link(self, key: RepositoryKey, digest: Digest, now: float) -> None:
+        """See the protocol."""
+        async with self._database.write() as connection:
+            number = await find_or_create(connection, key, now)
+            row = {"repository_id": number, "digest": str(digest), "linked_at": now}
+            await self._database.upsert(connection, repository_blob, row, ["linked_at"])
+
+    async def linked(self, key: RepositoryKey, digest: Digest) -> bool:
+        """See the protocol."""
+        links = repository_blob.c
+        query = select(links.digest).where(links.repository_id == repository_id(key), links.digest == str(digest))
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).one_or_none() is not None
+
+    async def unlink(self, key: RepositoryKey, digest: Digest) -> bool:
+        """See the protocol."""
+        links = repository_blob.c
+        statement = delete(repository_blob).where(links.repository_id == repository_id(key), links.digest == str(digest))
+        async with self._database.write() as connection:
+            gone = (await connection.execute(statement)).rowcount > 0
+            if gone:
+                await note(connection, ChangeKind.BLOB, key, str(digest))
+        return gone
+
+    async def repositories(self, digest: Digest, limit: int = 100) -> list[RepositoryKey]:
+        """See the protocol."""
+        numbers = union(
+            *(select(table.c.repository_id).where(table.c.digest == str(digest)) for table in (repository_blob, repository_manifest))
+        )
+        columns = (repository.c.alias, repository.c.path)
+        query = select(*columns).where(repository.c.id.in_(numbers)).order_by(*columns).limit(limit)
+        async with self._database.read() as connection:
+            return [RepositoryKey(row.alias, row.path) for row in (await connection.execute(query)).all()]
+
+    async def unlinked(self, limit: int = 1000) -> list[Digest]:
+        """See the protocol."""
+        linked = select(repository_blob.c.digest).where(repository_blob.c.digest == blob.c.digest).exists()
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(blob.c.digest).where(~linked).limit(limit))).scalars().all()
+        return [Digest.parse(text) for text in rows]
+
+    async def stored(self, after: str = "", limit: int = 1000) -> list[tuple[Digest, int]]:
+        """See the protocol."""
+        query = select(blob.c.digest, blob.c.size).where(blob.c.digest > after).order_by(blob.c.digest).limit(limit)
+        async with self._database.read() as connection:
+            return [(Digest.parse(row.digest), row.size) for row in (await connection.execute(query)).all()]

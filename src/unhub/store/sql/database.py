@@ -1,0 +1,92 @@
+"""A database: its engines, its transactions, and the two places where the dialects differ."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Column, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from unhub.image.errors import UsageError
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another process's transaction."""
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class Database:
+    """Reads and writes in transactions. A write that ended is on the disk."""
+
+    def __init__(self, url: str) -> None:
+        """``url`` is ``sqlite:///FOLDER/FILE`` or ``postgresql://…``. Raises :class:`UsageError` for another scheme."""
+        parsed = make_url(url)
+        driver = _DRIVERS.get(parsed.drivername)
+        if driver is None:
+            raise UsageError(f"cannot use the database {parsed.render_as_string()}: its scheme is not one of {', '.join(_DRIVERS)}")
+        self.is_sqlite = parsed.drivername == "sqlite"
+        async_url = parsed.set(drivername=driver)
+        self._reading = create_async_engine(async_url)
+        self._writing = create_async_engine(async_url, pool_size=1, max_overflow=0, pool_timeout=60) if self.is_sqlite else self._reading
+        if self.is_sqlite:
+            _prepare_sqlite(self._reading, "BEGIN")
+            _prepare_sqlite(self._writing, "BEGIN IMMEDIATE")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self._reading.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that is committed at the end of the block, and rolled back where that raises."""
+        async with self._writing.begin() as connection:
+            yield connection
+
+    async def upsert(
+        self, connection: AsyncConnection, table: Table, values: dict[str, Any], update: Iterable[str] | dict[str, Any]
+    ) -> None:
+        """Insert a row, or change some columns of the one that has its primary key.
+
+        ``update`` names the columns that take the new values, or maps columns to expressions; empty leaves the row.
+        """
+        keys: list[Column[Any]] = list(table.primary_key.columns)
+        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        statement = insert.values(**values)
+        changes: dict[str, Any] = {}
+        if isinstance(update, dict):
+            changes.update(update)
+        else:
+            changes.update({name: statement.excluded[name] for name in update})
+        if changes:
+            await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
+        else:
+            await connection.execute(statement.on_conflict_do_nothing())
+
+    async def close(self) -> None:
+        """End every connection."""
+        await self._reading.dispose()
+        if self._writing is not self._reading:
+            await self._writing.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
+    """WAL, foreign keys, a long patience; and transactions that begin as we say, not as Python's module guesses."""
+
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", connect)
+    event.listen(engine.sync_engine, "begin", start)
