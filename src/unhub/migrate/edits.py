@@ -9,6 +9,7 @@ from itertools import pairwise
 from unhub.image.errors import SelfCheckFailed
 from unhub.image.found import Found, Part, Role, Span, Wrap
 from unhub.image.reference import Reference, written_name_length
+from unhub.migrate.pinning import end_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +33,7 @@ def _encode(text: str) -> bytes:
 
 
 def plan_fix(found: Found, target: Reference, path: str, *, keep_host: bool = False) -> Fix:
-    """The smallest edits that make ``found`` name ``target``; tag and digest keep their bytes.
+    """The smallest edits that make ``found`` name ``target``; tag and digest keep their bytes, a new digest goes behind them.
 
     Where the new name ends like the old one only the difference is written, so that a
     variable, a continuation or a comment inside the name survives. ``keep_host`` adds the
@@ -44,6 +45,9 @@ def plan_fix(found: Found, target: Reference, path: str, *, keep_host: bool = Fa
     else:
         changes = _text_changes(_name_parts(found.parts), target.name)
     edits = [_edit(part, text, path) for part, text in changes]
+    if target.digest is not None and found.reference.digest is None:
+        end = end_of(found)
+        edits.append(Edit(end.path or path, Span(end.span.end, end.span.end), _encode(f"@{target.digest}")))
     if keep_host and found.host_wrap is not None:
         edits = _wrapped(edits, found.host_wrap, path)
     return Fix(tuple(edits))

@@ -12,6 +12,7 @@ from unhub.migrate.holding import hold_back, hold_back_conflicts, hold_back_disa
 from unhub.migrate.item import FilePlan, Item
 from unhub.migrate.look import Lines, LookedAt, SkippedFile, pragmas
 from unhub.migrate.mapping import Decision, Mapper
+from unhub.migrate.verification.question import Question
 
 Read = Callable[[str], bytes | None]
 
@@ -109,6 +110,13 @@ def _plan_fixes(plan: Plan, mapper: Mapper) -> None:
     for item, found in movable(plan.files):
         if item.decision.target is not None:
             item.fix = plan_fix(found, item.decision.target, item.path, keep_host=mapper.options.gitlab_alias)
+
+
+def open_questions(plan: Plan) -> list[Question]:
+    """What has to be asked before the plan holds: one question for each distinct reference that would change."""
+    classes = (Class.MIGRATABLE, Class.ALREADY_MIRRORED)
+    asked = (item.decision.question.distinct for item in plan.items if item.decision.question and item.decision.class_ in classes)
+    return list(dict.fromkeys(asked))
 
 
 def refuse(plan: Plan, refusals: Iterable[Refusal], read: Read) -> None:

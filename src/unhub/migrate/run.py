@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from unhub.formats._format import by_name
@@ -15,9 +16,13 @@ from unhub.migrate.item import FilePlan
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
 from unhub.migrate.parallel import spread
-from unhub.migrate.plan import Plan, make_plan
+from unhub.migrate.plan import Plan, make_plan, open_questions
 from unhub.migrate.selfcheck import prove
+from unhub.migrate.verification.question import Question
 from unhub.migrate.walk import Walk, walk
+
+Ask = Callable[[Sequence[Question]], None]
+"""Lets verification answer questions; the mapper's proof knows the answers afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +118,54 @@ def plan_run(
     progress: Callable[[int, int], None] | None = None,
     *,
     proven: bool = True,
+    ask: Ask | None = None,
 ) -> Plan:
-    """Walk, look and plan. ``proven`` adds the self-check, which a plan that is only shown as a list does not need."""
+    """Walk, look and plan. ``proven`` adds the self-check, which a plan that is only shown as a list does not need.
+
+    With ``ask``, everything that would move is asked about before.
+    """
     _check_formats(options.only)
     walked = walk(options.paths, options.base, use_gitignore=options.use_gitignore)
     tree = Tree(options.base)
     looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
-    plan = make_plan([*looked, *walked.skipped], mapper, read=tree.read, may_edit=tree.tracked, counts=lambda file: _counts(file, options))
+    results, tracked = [*looked, *walked.skipped], cache(tree.tracked)
+    plan = _asked(
+        lambda: make_plan(results, mapper, read=tree.read, may_edit=tracked, counts=lambda file: _counts(file, options)),
+        ask,
+    )
     plan.ignored_files = walked.ignored
     if proven:
         prove(plan, mapper, settings, tree.read, cores=options.cores)
     return plan
 
 
-def plan_text(path: str, data: bytes, options: RunOptions, settings: FormatSettings, mapper: Mapper) -> Plan:
+def _asked(make: Callable[[], Plan], ask: Ask | None) -> Plan:
+    """Plan, ask about what would move, and plan again, until nothing would move that was not asked about.
+
+    An answer may let another reference move than before: one that shares its bytes, or one with a second target.
+    """
+    plan = make()
+    before: set[Question] = set()
+    while ask is not None and (questions := [question for question in open_questions(plan) if question not in before]):
+        ask(questions)
+        before.update(questions)
+        plan = make()
+    return plan
+
+
+def plan_text(
+    path: str, data: bytes, options: RunOptions, settings: FormatSettings, mapper: Mapper, *, proven: bool = True, ask: Ask | None = None
+) -> Plan:
     """Plan for bytes that are no file, as if they stood at ``path``; neighbours are read and never edited."""
     _check_formats(options.only)
     tree = Tree(options.base)
     result = look(Source(path, data, settings, tree.read))
     if result is None:
         result = SkippedFile(path, "no format wants a file of this name and content")
-    plan = make_plan([result], mapper, read=tree.read, may_edit=lambda _: False)
-    prove(plan, mapper, settings, tree.read)
+    results = [result]
+    plan = _asked(lambda: make_plan(results, mapper, read=tree.read, may_edit=lambda _: False), ask)
+    if proven:
+        prove(plan, mapper, settings, tree.read)
     return plan
 
 
