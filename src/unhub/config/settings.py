@@ -77,6 +77,75 @@ class Data(_Table, frozen=True, kw_only=True):
     file: str | None = None
 
 
+class Fallback(_Table, frozen=True, kw_only=True):
+    """``[[upstream.NAME.fallback]]``: another registry with the same content, asked by digest.
+
+    ``url`` ends with what stands before the repository's name; ``repositories`` are globs on that name; ``rate`` is in
+    manifests a second, ``None`` what the dated facts say.
+    """
+
+    url: str
+    repositories: tuple[str, ...] = ("library/*",)
+    rate: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class Fresh(_Table, frozen=True, kw_only=True):
+    """``[[upstream.NAME.fresh]]``: how long tags that match a glob are fresh, in seconds; the first match counts."""
+
+    tags: str
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    repositories: str = "*"
+
+
+class Upstream(_Table, frozen=True, kw_only=True):
+    """``[upstream.NAME]``: a registry that is pulled through under the alias ``NAME``.
+
+    ``hosts`` are the names under which clients know it (``docker.io``), also as ``?ns=``. ``username`` goes with a password
+    from ``password-file``, ``UNHUB_UPSTREAM_NAME_PASSWORD`` or ``secret`` (a Secrets Manager id). Times are seconds.
+    """
+
+    url: str
+    hosts: tuple[str, ...] = ()
+    fallback: tuple[Fallback, ...] = ()
+    fresh: tuple[Fresh, ...] = ()
+    username: str | None = None
+    password_file: str | None = msgspec.field(default=None, name="password-file")
+    secret: str | None = None
+    serve_private: bool = msgspec.field(default=False, name="serve-private")
+    stale_while_revalidate: float | None = msgspec.field(default=None, name="stale-while-revalidate")
+    stale_if_error: float = msgspec.field(default=30 * 86400.0, name="stale-if-error")
+    hold: float = 25.0
+    fallback_hold: float = msgspec.field(default=5.0, name="fallback-hold")
+    keep_deleted: bool = msgspec.field(default=True, name="keep-deleted")
+    ipv4_only: bool = msgspec.field(default=False, name="ipv4-only")
+
+
+class Alias(_Table, frozen=True, kw_only=True):
+    """``[alias.NAME]``: names below ``NAME/`` that are pushed here and never asked upstream.
+
+    ``shadow`` allows a name that a Docker Hub organisation has too.
+    """
+
+    shadow: bool = False
+
+
+class Serve(_Table, frozen=True, kw_only=True):
+    """``[serve]``: the mirror. Sizes are bytes (``cache-size`` may be a share of the volume, ``"80%"``), times seconds."""
+
+    listen: tuple[str, ...] = ()
+    data: str | None = None
+    workers: Annotated[int, msgspec.Meta(ge=1)] = 1
+    tls_certificate: str | None = msgspec.field(default=None, name="tls-certificate")
+    tls_key: str | None = msgspec.field(default=None, name="tls-key")
+    allow_plain_http: bool = msgspec.field(default=False, name="allow-plain-http")
+    open_metrics: bool = msgspec.field(default=False, name="open-metrics")
+    push_password_file: str | None = msgspec.field(default=None, name="push-password-file")
+    delete: bool = True
+    cache_size: str = msgspec.field(default="80%", name="cache-size")
+    manifest_size: int = msgspec.field(default=8 * 1024 * 1024, name="manifest-size")
+    request_log: bool = msgspec.field(default=True, name="request-log")
+
+
 class Settings(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -84,3 +153,6 @@ class Settings(_Table, frozen=True, kw_only=True):
     kubernetes: Kubernetes = Kubernetes()
     data: Data = Data()
     registry: dict[str, Registry] = {}
+    serve: Serve = Serve()
+    upstream: dict[str, Upstream] = {}
+    alias: dict[str, Alias] = {}

@@ -49,20 +49,22 @@ class Database:
             yield connection
 
     async def upsert(
-        self, connection: AsyncConnection, table: Table, values: dict[str, Any], update: Iterable[str] | dict[str, Any]
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        values: dict[str, Any],
+        update: Iterable[str] = (),
+        expressions: dict[str, Any] | None = None,
     ) -> None:
-        """Insert a row, or change some columns of the one that has its primary key.
+        """Insert a row, or change the one that has its primary key.
 
-        ``update`` names the columns that take the new values, or maps columns to expressions; empty leaves the row.
+        ``update`` names the columns that take the new values, ``expressions`` maps columns to what they become;
+        without either the row that is there stays.
         """
         keys: list[Column[Any]] = list(table.primary_key.columns)
         insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
         statement = insert.values(**values)
-        changes: dict[str, Any] = {}
-        if isinstance(update, dict):
-            changes.update(update)
-        else:
-            changes.update({name: statement.excluded[name] for name in update})
+        changes: dict[str, Any] = {name: statement.excluded[name] for name in update} | (expressions or {})
         if changes:
             await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
         else:

@@ -36,7 +36,7 @@ class SqlPulls:
                     "bytes_answered": pull.c.bytes_answered + row.bytes_answered,
                     "last_at": row.last_at,
                 }
-                await self._database.upsert(connection, pull, values, added)
+                await self._database.upsert(connection, pull, values, expressions=added)
                 touched = update(repository_manifest).where(links.repository_id == number, links.digest == str(row.digest))
                 await connection.execute(touched.values(accessed_at=row.last_at))
 
