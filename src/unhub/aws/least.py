@@ -34,13 +34,13 @@ class Need:
 def repository_arn(repository: str = "*", account: str | None = None) -> str:
     """The ARN of a repository of ECR Public; it has no region. ``*`` stands for every repository or account.
 
-    ``repository`` may be an ARN already. Raises :class:`UsageError` for a name that ECR Public would not take.
+    ``repository`` may be an ARN already, and have a ``*`` in it. Raises :class:`UsageError` for a name that ECR Public would not take.
     """
     arn = _ARN.fullmatch(repository)
     account, repository = (arn[1], arn[2]) if arn else (account, repository)
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise UsageError(f"cannot use the account {account!r}: an account has 12 digits", hint="aws sts get-caller-identity shows it")
-    if repository != "*" and not _REPOSITORY.fullmatch(repository):
+    if not _REPOSITORY.fullmatch(repository.replace("*", "a")):
         hint = "Give the name below your registry's alias: app, or team/app, without public.ecr.aws/ALIAS/ and without a tag"
         raise UsageError(f"cannot use the repository {repository!r}: it is no repository's name", hint=hint)
     return f"arn:aws:ecr-public::{account or '*'}:repository/{repository}"

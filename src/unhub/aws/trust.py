@@ -67,14 +67,15 @@ def parse_trusted(text: str, branches: Sequence[str] = (), environments: Sequenc
 
 def trust_policy(trusted: Trusted, account: str = ACCOUNT_PLACEHOLDER) -> dict[str, Any]:
     """The trust policy of the role; ``account`` is the one that the identity provider is set up in."""
-    exact, like = [], []
+    return {"Version": VERSION, "Statement": [_statement(trusted, account, kind, subjects) for kind, subjects in _by_kind(trusted)]}
+
+
+def _by_kind(trusted: Trusted) -> list[tuple[str, list[str]]]:
+    """The subjects under the operator that each needs; two operators of one statement would both have to hold."""
+    kinds: dict[str, list[str]] = {}
     for subject in trusted.subjects:
-        (like if "*" in subject or "?" in subject else exact).append(subject)
-    return {"Version": VERSION, "Statement": [_statement(trusted, account, kind, subjects) for kind, subjects in _kinds(exact, like)]}
-
-
-def _kinds(exact: list[str], like: list[str]) -> list[tuple[str, list[str]]]:
-    return [(kind, subjects) for kind, subjects in (("StringEquals", exact), ("StringLike", like)) if subjects]
+        kinds.setdefault("StringLike" if set(subject) & {"*", "?"} else "StringEquals", []).append(subject)
+    return list(kinds.items())
 
 
 def _statement(trusted: Trusted, account: str, kind: str, subjects: list[str]) -> dict[str, Any]:
