@@ -49,6 +49,13 @@ class Shared(Dated, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
+class Pause(Dated, frozen=True, kw_only=True):
+    """How many seconds to leave a registry alone after a 429 of a kind, where it does not say so itself."""
+
+    kind: str
+    seconds: float
+
+
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is known of reaching registries."""
 
@@ -56,6 +63,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     realm: tuple[Realm, ...] = ()
     rate: tuple[Rate, ...] = ()
     shared: tuple[Shared, ...] = ()
+    pause: tuple[Pause, ...] = ()
 
     def url(self, registry: str) -> str:
         """The base URL of a registry's API, ``https://`` and its name where nothing else is known."""
@@ -73,6 +81,10 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """The rate that a registry allows; 0 where none is known."""
         caller = "login" if login else "anonymous"
         return next((row.requests_per_second for row in self.rate if (row.registry, row.caller) == (registry, caller)), 0.0)
+
+    def pause_seconds(self, kind: str) -> float | None:
+        """Seconds to wait after a 429 of a kind (:class:`unhub.image.errors.LimitKind`); ``None`` where nothing is known."""
+        return next((row.seconds for row in self.pause if row.kind == kind), None)
 
     def shared_names(self, kind: Literal["second-level", "suffix", "hosting"]) -> frozenset[str]:
         """All shared domains of one kind."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 from unhub.image.errors import AccessRefused, BadAnswer, LimitKind
 from unhub.registry.addresses import WebAddress
@@ -85,9 +85,8 @@ class Authenticator:
         plan, answer = self._plan(self._challenge, repository), Answer(0)
         for _ in range(TRIES_MAX):
             plan, token, headers = yield from self._prove(plan)
-            sent = yield request.with_headers(headers)
-            assert isinstance(sent, Answer)
-            answer, self.known = sent, True
+            answer = cast(Answer, (yield request.with_headers(headers)))
+            self.known = True
             following = self._next(answer, plan, token, repository)
             if following is None:
                 break
@@ -111,15 +110,14 @@ class Authenticator:
         if plan.wanted is None:
             return plan, None, {} if plan.credential is None else {"Authorization": basic(plan.credential)}
         try:
-            token = yield plan.wanted
+            token = cast(Token, (yield plan.wanted))
         except LoginRefused as error:
             if plan.credential is None:
                 raise
             self._give_up(plan.credential, error)
-            plan = replace(plan, wanted=replace(plan.wanted, credential=None, rejected=None), credential=None)
-            assert plan.wanted is not None
-            token = yield plan.wanted
-        assert isinstance(token, Token)
+            bare = replace(plan.wanted, credential=None, rejected=None)
+            plan = replace(plan, wanted=bare, credential=None)
+            token = cast(Token, (yield bare))
         return plan, token, {"Authorization": f"Bearer {token.value}"}
 
     def _next(self, answer: Answer, plan: _Plan, token: Token | None, repository: str) -> _Plan | None:
@@ -136,8 +134,7 @@ class Authenticator:
         fresh = self._plan(demand, repository)
         if not fresh.same_as(plan):
             return fresh
-        if token is not None and not plan.renewed and demand.parameters.get("error") != "insufficient_scope":
-            assert fresh.wanted is not None
+        if token is not None and fresh.wanted is not None and not plan.renewed and demand.parameters.get("error") != "insufficient_scope":
             return replace(fresh, wanted=replace(fresh.wanted, rejected=token.value), renewed=True)
         if plan.credential is not None and (answer.status == 400 or (plan.is_basic and not self._basic_accepted)):
             self._give_up(plan.credential, LoginRefused("", host=self.registry, status=answer.status))
@@ -182,7 +179,7 @@ class Authenticator:
         except ValueError as error:
             shown = clean(realm.partition("?")[0].rpartition("@")[2])
             raise BadAnswer(
-                f"cannot log in at {self.registry}: it names the token service {shown}, which is not trusted ({error}); nothing was sent there",
+                f"cannot log in at {self.registry}: its token service {shown} is not trusted ({error}); nothing was sent there",
                 host=self.endpoint.netloc,
                 status=401,
                 hint="If that service is meant to have this registry's logins, name its host as `realm` of the registry in unhub.toml",

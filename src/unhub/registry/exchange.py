@@ -33,11 +33,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. ``headers`` keeps every line, ``body`` is as far as it was read."""
+    """One HTTP answer. ``headers`` keeps every line, ``body`` is as far as it was read, ``host`` and port who gave it."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    host: str = ""
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of every line of a header, in any case of letters."""

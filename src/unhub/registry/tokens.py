@@ -156,6 +156,10 @@ class TokenStore:
             task.add_done_callback(_look)
         return await asyncio.shield(task)
 
+    def values(self) -> tuple[str, ...]:
+        """The tokens that are kept, so that they can be cut out of texts."""
+        return tuple(token.value for token, _ in self._kept.values())
+
     async def close(self) -> None:
         """End what is under way."""
         tasks = list(self._coming.values())
