@@ -182,7 +182,7 @@ def _summary(facts: Sequence[Fact], today: datetime.date) -> Iterator[str]:
         return
     oldest = min(facts, key=lambda fact: fact.date)
     own = sum(fact.state != "shipped" for fact in facts)
-    unsure = sum(fact.confidence == "unverified" for fact in facts)
+    unsure = sum("unverified" in fact.confidence for fact in facts)
     yield (
         f"{len(facts)} fact{'s' if len(facts) != 1 else ''}, the oldest {_days(oldest.age(today))} old ({printable(oldest.id)}); "
         f"{unsure} unverified; {own} of your own"

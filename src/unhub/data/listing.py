@@ -11,14 +11,18 @@ from typing import Any, Final, Literal
 
 from unhub.data import facts, terms
 from unhub.data.override import override_text, toml_value
-from unhub.data.rows import CITATION, FIXED, IN_SETTINGS, Row, converted, own_rows, shipped
+from unhub.data.rows import CITATION, DATA_FILE, IN_SETTINGS, Row, converted, own_rows, shipped
 from unhub.image.errors import ConfigurationError
 
 State = Literal["shipped", "overridden", "own"]
 """Whose the fact is: of this version; the user's in the place of one of this version; the user's alone."""
 
-SETTINGS: Final = "unhub.toml"
-DATA_FILE: Final = "the data file"
+IN_UNHUB_TOML: Final = "unhub.toml"
+IN_DATA_FILE: Final = "the data file"
+
+
+_ELSEWHERE: Final = frozenset({"iam.toml"})
+"""Files whose kinds have the name of another file's, and which no data file overrides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,13 @@ def _fact(row: Row, state: State, number: int = 0, *, replaced: Row | None = Non
 
 
 def _override(row: Row) -> tuple[str, str]:
-    if row.kind in FIXED or not row.key:
-        return "", ""
     if row.kind in IN_SETTINGS:
         field, key = IN_SETTINGS[row.kind]
-        return f"[registry.{toml_value(row.fields['registry'])}]\n{key} = {toml_value(row.fields[field])}\n", SETTINGS
+        return f"[registry.{toml_value(row.fields['registry'])}]\n{key} = {toml_value(row.fields[field])}\n", IN_UNHUB_TOML
+    if row.kind not in DATA_FILE or row.file in _ELSEWHERE:
+        return "", ""
     body = {name: value for name, value in row.fields.items() if name not in CITATION}
-    return override_text(row.kind, {**body, **{name: row.fields[name] for name in CITATION}}), DATA_FILE
+    return override_text(row.kind, {**body, **{name: row.fields[name] for name in CITATION}}), IN_DATA_FILE
 
 
 def _checked(row: Row) -> Row:
@@ -143,5 +147,12 @@ _DESCRIBE: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "endpoint": lambda fields: f"{fields['title']} is reached at {fields['url']}",
     "realm": lambda fields: f"the login for {fields['registry']} may be given to {fields['host']}",
     "rate": lambda fields: f"at most {fields['requests_per_second']:g} a second ({fields['caller']}), counting every request",
+    "actions": lambda fields: f"{fields['service']}: {', '.join(fields['names'])} ({fields['level']}, on {fields['resource']})",
+    "managed": lambda fields: f"AWS's policy allows {', '.join(fields['actions'])}",
+    "assumed": lambda fields: f"{fields['key']} is {fields['value']}: {fields['says']}",
+    "provider": lambda fields: f"{fields['title']}: {fields['host']}, audience {fields['audience']}, subject {fields['subject']}",
+    "registry_password": lambda fields: f"user name {fields['username']}; a password holds {fields['hours']} hours",
+    "pause": lambda fields: f"{fields['seconds']:g} seconds without a request after a 429 that says no time",
+    "symptom": lambda fields: fields["title"],
     "shared": lambda fields: f"{len(fields['names'])} domains below which anybody can have a name: {', '.join(fields['names'][:3])}, …",
 }

@@ -23,24 +23,27 @@ from unhub.image.errors import ConfigurationError
 T = TypeVar("T")
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "mirror": ("prefix",),
-    "lookalike": ("prefix",),
     "missing": ("target", "repository"),
-    "endpoint": ("registry",),
     "realm": ("registry", "host"),
     "rate": ("registry", "caller"),
-    "shared": ("kind",),
+    "actions": ("service", "level", "resource"),
 }
-"""The fields that tell what a row is about, for kinds whose rows have no ``id``."""
+"""The fields that tell what a row is about, for kinds where it takes several."""
 
-BY_ID: Final = ("id",)
-"""The key of every other kind."""
+NAMES: Final = ("id", "prefix", "name", "registry", "key", "kind", "names")
+"""The field that tells what any other row is about: the first of these that it has; of a list the first item."""
+
+DATA_FILE: Final = frozenset(
+    {
+        *("mirror", "lookalike", "missing", "renovate", "official"),
+        *("profile", "limit", "price", "quota", "counting", "note", "probe"),
+        *("symptom", "consequence"),
+    }
+)
+"""Kinds that a user's data file may hold: their readers look into it."""
 
 IN_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {"endpoint": ("url", "endpoint"), "rate": ("requests_per_second", "rate")}
 """Kinds that the settings override, not a data file: the field with the value, and the key of ``[registry."HOST"]``."""
-
-FIXED: Final = frozenset({"shared", "realm"})
-"""Kinds that nobody overrides: they decide whom a login is given to."""
 
 CITATION: Final = ("date", "source", "confidence")
 """What every row has beside what it says; a file may give one of them at its top, for all of its rows."""
@@ -60,8 +63,8 @@ class Row:
     @property
     def key(self) -> tuple[str, ...]:
         """What the row is about; empty where it does not say, so that it stands beside all others."""
-        names = KEYS.get(self.kind, BY_ID)
-        values = tuple(str(self.fields.get(name, "")) for name in names)
+        names = KEYS.get(self.kind) or [name for name in NAMES if name in self.fields][:1]
+        values = tuple(_word(self.fields.get(name, "")) for name in names)
         return values if all(values) else ()
 
 
@@ -102,7 +105,7 @@ def own_rows(path: Path) -> tuple[Row, ...]:
     for kind, rows in table.items():
         wrong = _not_overridable(kind) or ("" if _is_array(rows) else f"{kind!r} is no list of [[{kind}]] tables")
         if wrong:
-            hint = f"It may hold {', '.join(sorted(name for name in kinds() if not _not_overridable(name)))}"
+            hint = f"It may hold {', '.join(sorted(DATA_FILE))}"
             raise ConfigurationError(f"cannot read the data file {path}: {wrong}", hint=hint)
     return tuple(_rows(table, str(path)))
 
@@ -110,8 +113,8 @@ def own_rows(path: Path) -> tuple[Row, ...]:
 def _not_overridable(kind: str) -> str:
     if kind in IN_SETTINGS:
         return f'[[{kind}]] is no matter of the data file; unhub.toml has {IN_SETTINGS[kind][1]!r} under [registry."HOST"]'
-    if kind in FIXED:
-        return f"[[{kind}]] cannot be overridden: it decides whom a login is given to"
+    if kind in kinds() and kind not in DATA_FILE:
+        return f"[[{kind}]] cannot be overridden there"
     return "" if kind in kinds() else f"there is no kind of fact {kind!r}"
 
 
@@ -147,6 +150,12 @@ def _rows(table: Mapping[str, Any], file: str) -> list[Row]:
 
 def _is_array(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(row, dict) for row in cast("list[object]", value))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, list):
+        value = cast("list[object]", value)[0] if value else ""
+    return str(value)
 
 
 def _text(name: str) -> str:

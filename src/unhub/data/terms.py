@@ -77,6 +77,11 @@ class Limit(Dated, frozen=True, kw_only=True):
         return self.seconds == 1
 
     @property
+    def window_text(self) -> str:
+        """The window in words: ``6 h``, ``1 month``."""
+        return "1 month" if self.window == "month" else f"{self.window[:-1]} {self.window[-1]}"
+
+    @property
     def text(self) -> str:
         """The limit in words: ``100 pulls in 6 h``, ``1 pull a second``, ``500 GB a month``, ``not limited``."""
         if self.amount is None:
@@ -84,7 +89,7 @@ class Limit(Dated, frozen=True, kw_only=True):
         what = amount_text(self.amount, self.operation or self.counts)
         if self.window == "month":
             return f"{what} a month"
-        return f"{what} a second" if self.is_rate else f"{what} in {self.window[:-1]} {self.window[-1]}"
+        return f"{what} a second" if self.is_rate else f"{what} in {self.window_text}"
 
 
 class Price(Dated, frozen=True, kw_only=True):

@@ -13,9 +13,13 @@ from fractions import Fraction
 from typing import Final
 
 from unhub.image.found import Class, Found, PulledBy
-from unhub.image.reference import Reference
+from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.migrate.plan import Plan
 from unhub.migrate.reports.records import NOT_PULLED
+
+ECR_PUBLIC: Final = "public.ecr.aws"
+ECR_PUBLIC_DUAL_STACK: Final = "ecr-public.aws.com"
+"""Another name of the same registry (AWS docs, public-ecr-requests)."""
 
 DAY: Final = 86_400
 """Seconds of a day."""
@@ -56,9 +60,11 @@ class Reached:
 class Meter:
     """A limit under a load: what one build takes, what the fullest window takes, and when it is reached, if ever.
 
-    ``fitting`` is how many builds at once fit into one window that nobody has used; ``None``: any number.
+    ``used`` is what is taken before the first build; ``fitting`` is how many builds fit into what is left of one window,
+    ``None`` for any number.
     """
 
+    used: int
     per_build: int
     per_window: int
     fitting: int | None
@@ -87,9 +93,16 @@ def not_known(plan: Plan) -> int:
     return sum(item.decision.class_ is Class.VARIABLE and not isinstance(item.finding, Found) for item in plan.items)
 
 
-def load(pulled: Iterable[Pulled], registry: str, *, before_login: bool | None = None) -> Load:
-    """What a build takes from a registry; ``before_login`` restricts it to what is pulled before, or after, the login."""
-    mine = [one for one in pulled if one.reference.registry == registry and before_login in (None, one.before_login)]
+def registry_of(reference: Reference) -> str:
+    """The registry whose limits a pull counts against, under whichever of its names."""
+    if reference.is_docker_hub:
+        return DOCKER_HUB
+    return ECR_PUBLIC if reference.registry == ECR_PUBLIC_DUAL_STACK else reference.registry
+
+
+def load(pulled: Iterable[Pulled], *, before_login: bool | None = None) -> Load:
+    """What a build takes; ``before_login`` restricts it to what is pulled before, or after, the login."""
+    mine = [one for one in pulled if before_login in (None, one.before_login)]
     return Load(
         len(mine),
         sum(one.pulls for one in mine),
@@ -103,8 +116,9 @@ def meter(amount: int | None, window: int, per_build: int, per_day: Fraction, *,
 
     ``used`` is what is taken already and comes back after a whole window.
     """
-    fitting = None if amount is None or per_build == 0 else amount // per_build
-    return Meter(per_build, in_window(window, per_build, per_day), fitting, reached(amount, window, per_build, per_day, used=used))
+    fitting = None if amount is None or per_build == 0 else max(0, amount - used) // per_build
+    per_window = in_window(window, per_build, per_day)
+    return Meter(used, per_build, per_window, fitting, reached(amount, window, per_build, per_day, used=used))
 
 
 def in_window(window: int, per_build: int, per_day: Fraction) -> int:
