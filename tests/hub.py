@@ -11,7 +11,7 @@ What they can is told in ``unhub.demo.running``; images are made with ``unhub.de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ REGISTRIES = {"docker-hub": "docker.io", "ecr-public": "public.ecr.aws"}
 
 
 @contextmanager
-def docker_hub(**settings: Any) -> Iterator[Hub]:
+def docker_hub(**settings: Any) -> Generator[Hub]:
     """Docker Hub with the catalogue, or with ``images``; any field of :class:`HubSettings` may be given."""
     with running(HubSettings(persona="docker-hub", **settings)) as hub:
         yield hub
 
 
 @contextmanager
-def ecr_public(differences: Mapping[str, Difference] | None = None, **settings: Any) -> Iterator[Hub]:
+def ecr_public(differences: Mapping[str, Difference] | None = None, **settings: Any) -> Generator[Hub]:
     """ECR Public with its copy of the catalogue, different where ``differences`` say so.
 
     It does not limit the rate, so that no test waits; ``rate=1, account_rate=10`` are the real ones.
@@ -52,7 +52,7 @@ def ecr_public(differences: Mapping[str, Difference] | None = None, **settings: 
 
 
 @contextmanager
-def aws_endpoint(**settings: Any) -> Iterator[Api]:
+def aws_endpoint(**settings: Any) -> Generator[Api]:
     """The AWS endpoint; the passwords it gives out open every :func:`ecr_public` of this process."""
     with running_api(ApiSettings(**settings)) as api:
         yield api

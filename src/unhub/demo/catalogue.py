@@ -24,9 +24,10 @@ ECR_PUBLIC_PREFIX = "docker/"
 """What stands before Docker Hub's repository names at ECR Public."""
 
 _APPLETS = (
-    "sh ash cat chmod chown cp cut date echo env false grep head hostname id ls mkdir mktemp mv printf ps pwd rm sed sleep sort tail test "
-    "touch tr true uname wc wget xargs"
-).split()
+    "sh", "ash", "cat", "chmod", "chown", "cp", "cut", "date", "echo", "env", "false", "grep", "head", "hostname", "id", "ls",
+    "mkdir", "mktemp", "mv", "printf", "ps", "pwd", "rm", "sed", "sleep", "sort", "tail", "test", "touch", "tr", "true", "uname",
+    "wc", "wget", "xargs",
+)  # fmt: skip
 
 _SCRIPT = "#!/bin/sh\n# A stand-in of unhub's demo hub.\n"
 _GO_BUILD = """\

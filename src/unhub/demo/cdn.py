@@ -16,6 +16,10 @@ SECRET_QUERIES = frozenset({"verify", "Signature"})
 _PATH = re.compile(r"/registry-v2/docker/registry/v2/blobs/(?P<algorithm>[a-z0-9]+)/[0-9a-f]{2}/(?P<encoded>[0-9a-f]+)/data")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _REFUSED = "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+_TWO_WAYS = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "
+    "or the Authorization header should be specified"
+)
 
 
 def link(state: State, digest: str) -> str:
@@ -37,8 +41,7 @@ class ContentNetwork:
     def answer(self, asked: Asked) -> Answer:
         """The blob, or why not: 400 with ``Authorization`` (as S3 does it), 403 for a link that expired or was not made here."""
         if asked.headers.get("Authorization"):
-            message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
-            return _refused(400, "InvalidArgument", message)
+            return _refused(400, "InvalidArgument", _TWO_WAYS)
         match = _PATH.fullmatch(asked.path)
         if asked.method not in ("GET", "HEAD") or match is None or not self._is_good(asked):
             return _refused(403, "AccessDenied", "Access denied")

@@ -27,12 +27,13 @@ BEARER = "sts:GetServiceBearerToken"
 PASSWORD_SECONDS = 12 * 3600
 """How long a password holds (ecr-public.md 2.4)."""
 
-OPERATIONS = frozenset(
-    """BatchCheckLayerAvailability BatchDeleteImage CompleteLayerUpload CreateRepository DeleteRepository DeleteRepositoryPolicy
-    DescribeImageTags DescribeImages DescribeRegistries DescribeRepositories GetAuthorizationToken GetRegistryCatalogData
-    GetRepositoryCatalogData GetRepositoryPolicy InitiateLayerUpload ListTagsForResource PutImage PutRegistryCatalogData
-    PutRepositoryCatalogData SetRepositoryPolicy TagResource UntagResource UploadLayerPart""".split()
-)
+OPERATIONS = frozenset({
+    "BatchCheckLayerAvailability", "BatchDeleteImage", "CompleteLayerUpload", "CreateRepository", "DeleteRepository",
+    "DeleteRepositoryPolicy", "DescribeImageTags", "DescribeImages", "DescribeRegistries", "DescribeRepositories",
+    "GetAuthorizationToken", "GetRegistryCatalogData", "GetRepositoryCatalogData", "GetRepositoryPolicy", "InitiateLayerUpload",
+    "ListTagsForResource", "PutImage", "PutRegistryCatalogData", "PutRepositoryCatalogData", "SetRepositoryPolicy",
+    "TagResource", "UntagResource", "UploadLayerPart",
+})  # fmt: skip
 """The operations of the service (ecr-public.md 6.2)."""
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[\w-]+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request")

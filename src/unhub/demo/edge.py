@@ -119,7 +119,8 @@ class Edge:
                 return None
         url = request.rel_url
         scopes = tuple(url.query.getall("scope", ()))
-        return Asked(self._site, request.method, url.path, url.query, request.headers, body, request.remote or "", scopes)
+        accept = ", ".join(request.headers.getall("Accept", ()))
+        return Asked(self._site, request.method, url.path, url.query, request.headers, body, request.remote or "", scopes, accept)
 
     def _record(self, asked: Asked, answer: Answer, faults: tuple[Fault, ...]) -> None:
         query = urlencode([(name, value) for name, value in asked.query.items() if name not in SECRET_QUERIES], safe=":/,")
@@ -136,7 +137,7 @@ class Edge:
             address=asked.address,
             user_agent=asked.headers.get("User-Agent", ""),
             range=asked.headers.get("Range", ""),
-            accept=asked.headers.get("Accept", ""),
+            accept=asked.accept,
             size=0 if asked.method == "HEAD" else len(answer.body),
             faults=tuple(fault.kind for fault in faults),
         )

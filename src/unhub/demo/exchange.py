@@ -49,6 +49,8 @@ class Asked:
     address: str = "127.0.0.1"
     scopes: tuple[str, ...] = ()
     """Every ``scope`` of the query, which may be there more than once."""
+    accept: str = ""
+    """What the client accepts: all of its ``Accept`` lines (skopeo sends one a media type), joined by commas."""
 
     @property
     def authorization(self) -> tuple[str, str]:

@@ -121,7 +121,7 @@ class Registry(ABC):
     def _manifest(self, caller: Caller, asked: Asked, route: Route) -> Answer:
         document = self.state.store.manifest(route.repository, route.reference)
         if document is not None and not _DIGEST.fullmatch(route.reference):
-            document = self._acceptable(document, asked.headers.get("Accept", ""), route)
+            document = self._acceptable(document, asked.accept, route)
         if document is None:
             return self.unknown_manifest(route)
         self.count(caller, asked, route, document)

@@ -14,7 +14,7 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -129,7 +129,7 @@ class _Handle:
         self._thread.run(self._listeners.listen(Site(site), on))
 
     @contextmanager
-    def refusing(self, site: Site | str = Site.REGISTRY) -> Iterator[None]:
+    def refusing(self, site: Site | str = Site.REGISTRY) -> Generator[None]:
         """Refuse connections at a site for a while."""
         self.listen(site, on=False)
         try:
@@ -252,7 +252,7 @@ class Api(_Handle):
 @contextmanager
 def running(
     settings: HubSettings | None = None, *, clock: Callable[[], float] = time.time, key: bytes = PROCESS_KEY, notice: Notice | None = None
-) -> Iterator[Hub]:
+) -> Generator[Hub]:
     """A Docker Hub or an ECR Public for as long as the body runs. Raises :class:`UsageError` where a port cannot be had."""
     settings = settings or HubSettings()
     listeners = Listeners(tls_context(settings.certificate, settings.key))
@@ -267,7 +267,7 @@ def running(
 @contextmanager
 def running_api(
     settings: ApiSettings | None = None, *, clock: Callable[[], float] = time.time, key: bytes = PROCESS_KEY, notice: Notice | None = None
-) -> Iterator[Api]:
+) -> Generator[Api]:
     """The AWS endpoint for as long as the body runs; the passwords it gives out open every ECR Public of the same key."""
     settings = settings or ApiSettings()
     listeners = Listeners(tls_context(settings.certificate, settings.key))
@@ -280,7 +280,7 @@ def running_api(
 
 
 @contextmanager
-def _threaded(name: str, listeners: Listeners) -> Iterator[_Thread]:
+def _threaded(name: str, listeners: Listeners) -> Generator[_Thread]:
     thread = _Thread(name)
     try:
         yield thread
