@@ -190,8 +190,8 @@ def _no_credentials(error: Exception, asked: Asked) -> Explanation:
     del error, asked
     return Explanation(
         "there are no AWS credentials",
-        "Log in (aws login, aws sso login), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached; "
-        "inside docker in CodeBuild pass AWS_CONTAINER_CREDENTIALS_RELATIVE_URI on",
+        "Log in (aws login, aws sso login), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role "
+        "is attached; inside docker in CodeBuild pass AWS_CONTAINER_CREDENTIALS_RELATIVE_URI on",
     )
 
 

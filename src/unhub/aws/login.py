@@ -46,8 +46,9 @@ def checked_region(region: str | None) -> str:
     if region not in known:
         raise UsageError(
             f"cannot log in to ECR Public through the region {region!r}: its API is only in {' and '.join(known)}",
-            hint="Leave the region out. It is where the password comes from, not where images are pulled. Asked elsewhere, AWS's own command line "
-            "says 'Could not connect to the endpoint URL', and docker behind its pipe 'Cannot perform an interactive login from a non TTY device'",
+            hint="Leave the region out: images come from everywhere, only the password comes from there. Asked in another region, AWS's "
+            "command line says 'Could not connect to the endpoint URL', and docker behind its pipe then says "
+            "'Cannot perform an interactive login from a non TTY device'",
         )
     return region
 
@@ -76,8 +77,6 @@ def fetch_password(*, region: str | None = None, profile: str | None = None) -> 
         try:
             session = cast(_Session, boto3.Session(profile_name=profile, region_name=region))
             answer = session.client("ecr-public", region_name=region, config=config).get_authorization_token()
-        except (KeyboardInterrupt, MemoryError):
-            raise
         except Exception as error:  # boto3 raises its own two trees, ValueError for URLs, EOFError where it wants to ask
             raise explained(error, asked) from None
     return password_of(answer, asked)
