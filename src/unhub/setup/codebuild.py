@@ -44,7 +44,9 @@ class _Command:
 def recognise(source: Source) -> bool:
     """Whether a file is a buildspec."""
     entry = choose(source)
-    return entry is not None and entry.format.name == "buildspec"
+    if entry is not None:
+        return entry.format.name == "buildspec"
+    return "buildspec" in source.name.lower() and source.data[source.body_start :].lstrip()[:1] == b"{" and b'"phases"' in source.data
 
 
 def names_files(source: Source) -> list[str]:
@@ -103,7 +105,8 @@ class _Buildspec:
 
     def set_up(self) -> None:
         """Decide, insert and note."""
-        self._note_inline()
+        if self._note_inline():
+            self.result.status = Status.BY_HAND
         if self.shell and not _POSIX_SHELL.fullmatch(self.shell):
             self._foreign_shell()
             return
@@ -111,8 +114,9 @@ class _Buildspec:
         judged = judge(self.acts)
         if not uses:
             self._hub_logins()
-            self.result.status = Status.PRESENT if judged.logins else Status.NOT_NEEDED
-            if not judged.logins:
+            if judged.logins:
+                self.result.status = Status.PRESENT
+            elif self.result.status is Status.NOT_NEEDED:
                 self.note(None, "no-docker", "no command builds or pulls images, so nothing is inserted")
             return
         self.result.status = Status.PRESENT
@@ -316,10 +320,14 @@ class _Buildspec:
             names = ", ".join(others)
             self.note(self.root, "run-as", f"{names} runs as another user than pre_build, who does not have its login; log in there, too")
 
-    def _note_inline(self) -> None:
+    def _note_inline(self) -> bool:
+        """Report buildspecs inside this one that use docker and do not log in; whether there are any."""
+        found = False
         for node in _batch_buildspecs(self.source):
-            if _INLINE.match(node.text) and "docker" in node.text:
+            if _INLINE.match(node.text) and "docker" in node.text and "ecr-public" not in node.text:
+                found = True
                 self.note(node, "inline-buildspec", "a buildspec written inside another is not edited; put the login into it by hand")
+        return found
 
 
 def _batch_buildspecs(source: Source) -> Iterator[Scalar]:

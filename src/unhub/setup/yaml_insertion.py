@@ -125,14 +125,15 @@ class Editor:
         if index < len(mapping.pairs):
             start = self._line_start(mapping.pairs[index].span.start)
             place = self._above_comments(start, column)
-            self._insert_lines(place, column, [*lines, ""] if place > 0 and self._blank_above(place) else lines)
+            self._insert_lines(place, column, [*lines, ""] if place > self._line_start(0) and self._blank_above(place) else lines)
         else:
             self._insert_lines(self._line_end(self._last(mapping)), column, lines)
 
     def fill(self, holder: Mapping, pair: Pair, value: Value) -> None:
         """Give a key that has no value a mapping or list. Raises :class:`RefusedError` where that cannot be."""
         if not isinstance(pair.value, Empty) or pair.value.anchor or pair.value.tag or holder.flow:
-            raise RefusedError(f"line {self.line(pair.span.start)}: {pair.name} is written in a way that nothing can be inserted into")
+            what = "an alias, whose value others may use" if isinstance(pair.value, Alias) else "written in a way that nothing is put into"
+            raise RefusedError(f"line {self.line(pair.span.start)}: {pair.name} is {what}")
         self._operations.append(_Operation(pair.value, None, content_of(value)))
         column = self.column(pair.span.start)
         lines = value_lines(value, column, self.style(self.documents[0].root))
@@ -209,6 +210,10 @@ class Editor:
         start = max(self.data.rfind(b"\n", 0, at), self.data.rfind(b"\r", 0, at)) + 1
         return len(BYTE_ORDER_MARK) if start == 0 and self.data.startswith(BYTE_ORDER_MARK) else start
 
+    def _line_above(self, start: int) -> int:
+        """The start of the line above the one that starts at ``start``."""
+        return self._line_start(start - (2 if self.data.startswith(b"\r\n", start - 2) else 1))
+
     def _line_end(self, at: int) -> int:
         """The start of the next line, or the end of the file."""
         found = _BREAK.search(self.data, at)
@@ -248,13 +253,13 @@ class Editor:
             at = line + column
             if self.data[at : at + 1] == b"-" and not self.data[line:at].strip(b" "):
                 return line
-            line = self._line_start(max(line - 1, 0)) if line > lowest else -1
+            line = self._line_above(line) if line > lowest else -1
         raise RefusedError(f"line {self.line(sequence.span.start)}: the items of this list cannot be told apart")
 
     def _above_comments(self, place: int, column: int) -> int:
         """The start of the comments that stand right above a line in its column."""
-        while place > 0:
-            above = self._line_start(place - 1)
+        while place > self._line_start(0):
+            above = self._line_above(place)
             text = self.data[above:place]
             if above == place or len(text) - len(text.lstrip(b" ")) != column or not text.lstrip(b" ").startswith(b"#"):
                 break
@@ -262,7 +267,7 @@ class Editor:
         return place
 
     def _blank_above(self, place: int) -> bool:
-        above = self._line_start(place - 1)
+        above = self._line_above(place)
         return not self.data[above:place].strip()
 
     def _is_spaced(self, sequence: Sequence, column: int) -> bool:
@@ -273,7 +278,11 @@ class Editor:
         )
 
     def _end_of_line(self, at: int) -> str:
-        found = _BREAK.search(self.data, self._line_start(at)) or _BREAK.search(self.data)
+        """How the line in front of ``at`` ends, else how the file's first line does."""
+        for end in ("\r\n", "\n", "\r"):
+            if self.data.endswith(encode(end), 0, at):
+                return end
+        found = _BREAK.search(self.data)
         return decode(found[0]) if found else "\n"
 
     # how the file is written
@@ -312,8 +321,8 @@ class Editor:
     # making edits
 
     def _insert_lines(self, at: int, depth: int, lines: list[str]) -> None:
-        end = self._end_of_line(max(at - 1, 0))
-        if at == len(self.data) and at > 0 and self.data[-1:] not in (b"\n", b"\r") and self.data != BYTE_ORDER_MARK:
+        end = self._end_of_line(at)
+        if at == len(self.data) and at > self._line_start(0) and self.data[-1:] not in (b"\n", b"\r"):
             text = "".join(end + line for line in lines)
         else:
             text = "".join(line + end for line in lines)

@@ -79,15 +79,19 @@ def _changes(data: bytes, edits: Sequence[Edit], starts: list[int]) -> list[_Cha
     for edit in edits:
         first = min(bisect.bisect_right(starts, edit.span.start) - 1, max(last - 1, 0))
         end = min(max(bisect.bisect_left(starts, edit.span.end), first + 1), last)
-        if grouped and first <= grouped[-1][1]:
+        if grouped and first < grouped[-1][1]:
             before = grouped[-1]
             grouped[-1] = (before[0], max(before[1], end), [*before[2], edit])
         else:
             grouped.append((first, end, [edit]))
-    return [
-        _trimmed(_Change(first, end, _new_lines(data, edits_here, starts[first], starts[end])), data, starts)
-        for first, end, edits_here in grouped
-    ]
+    joined: list[_Change] = []
+    for first, end, edits_here in grouped:
+        change = _trimmed(_Change(first, end, _new_lines(data, edits_here, starts[first], starts[end])), data, starts)
+        if joined and joined[-1].end == change.first:
+            joined[-1] = _Change(joined[-1].first, change.end, joined[-1].new + change.new)
+        else:
+            joined.append(change)
+    return joined
 
 
 def _trimmed(change: _Change, data: bytes, starts: list[int]) -> _Change:
