@@ -147,6 +147,12 @@ def without_layers(differences: Mapping[str, Difference], busybox: bytes | None 
     )
 
 
+def is_carried(name: str) -> bool:
+    """Whether the catalogue has ``library/NAME`` or ``library/NAME:TAG``."""
+    repository, _, tag = name.partition(":")
+    return any(repository == f"library/{recipe.name}" and (not tag or tag in recipe.tags) for recipe in RECIPES)
+
+
 def _copy(recipe: Recipe, tag: str, busybox: bytes | None, difference: Difference | None) -> Iterator[Entry]:
     repository = f"{ECR_PUBLIC_PREFIX}library/{recipe.name}"
     match difference:

@@ -1,31 +1,64 @@
-"""``/_demo/`` on the registry's port: what the handle does in tests, over HTTP for everybody else. Needs the control token."""
+"""``/_demo/`` on a stand-in's port: what the handle does in tests, over HTTP for everybody else. Needs the control token."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from unhub.demo.ecr_public_api import ApiSettings, ApiState
 from unhub.demo.exchange import Answer, Asked, Service, Site, json_answer
-from unhub.demo.faults import Fault
+from unhub.demo.faults import Fault, Faults
 from unhub.demo.settings import FIXED, HubSettings
-from unhub.demo.state import State
+from unhub.demo.state import Record, State
 from unhub.image.errors import LimitKind, UsageError
 
-PREFIX = "/_demo/"
-CHANGEABLE = frozenset(field.name for field in fields(HubSettings)) - FIXED - {"control_token", "accounts"}
-"""Settings that may be changed over HTTP."""
+S = TypeVar("S", HubSettings, ApiSettings)
+Action = Callable[[Asked], object]
+Listen = Callable[[Site, bool, float | None], None]
+"""Opens or closes the port of a site, for some seconds or for good."""
 
+PREFIX = "/_demo/"
+_SECRET = frozenset({"control_token", "accounts"})
 _SHOWN = 1000
 """Requests that one answer lists at most, the newest."""
 
 
-def changed(settings: HubSettings, changes: dict[str, Any]) -> HubSettings:
+class Control:
+    """A service with ``/_demo/`` before it, whose actions are known by method and name. Without a token there is no ``/_demo/``."""
+
+    def __init__(self, service: Service, token: str | None, actions: Mapping[tuple[str, str], Action]) -> None:
+        self._service, self._token, self._actions = service, token, actions
+
+    def answer(self, asked: Asked) -> Answer:
+        """Do what a path below ``/_demo/`` means; everything else is the service's."""
+        if not asked.path.startswith(PREFIX) or self._token is None:
+            return self._service.answer(asked)
+        scheme, token = asked.authorization
+        if scheme != "bearer" or not hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
+            return json_answer(401, {"error": "this needs the control token: Authorization: Bearer TOKEN"})
+        action = self._actions.get((asked.method, asked.path.removeprefix(PREFIX)))
+        if action is None:
+            known = sorted(f"{method} {PREFIX}{name}" for method, name in self._actions)
+            return json_answer(404, {"error": "there is nothing here", "known": known})
+        try:
+            return json_answer(200, {"schema": 1, "done": action(asked)})
+        except (UsageError, msgspec.MsgspecError, ValueError) as error:
+            return json_answer(400, {"error": str(error)})
+
+    def under(self, fault: Fault, asked: Asked) -> Answer | None:
+        """The service's own answer under a fault; ``/_demo/`` itself never fails."""
+        under: Callable[[Fault, Asked], Answer | None] | None = getattr(self._service, "under", None)
+        return under(fault, asked) if under else None
+
+
+def changed(settings: S, changes: Mapping[str, Any]) -> S:
     """The settings with changes. Raises :class:`UsageError` for one that does not exist or cannot change any more."""
-    known = {field.name for field in fields(HubSettings)}
+    known = {field.name for field in fields(settings)}
     for name in changes:
         if name not in known:
             raise UsageError(f"cannot change the setting {name!r}: there is none of that name")
@@ -34,74 +67,48 @@ def changed(settings: HubSettings, changes: dict[str, Any]) -> HubSettings:
     return replace(settings, **changes)
 
 
-class Control:
-    """The registry with ``/_demo/`` before it. ``listen`` opens or closes the port of a site."""
+def hub_actions(state: State, listen: Listen) -> dict[tuple[str, str], Action]:
+    """What can be done with Docker Hub or ECR Public."""
 
-    def __init__(self, state: State, registry: Service, listen: Callable[[Site, bool, float | None], None]) -> None:
-        self._state, self._registry, self._listen = state, registry, listen
-        self._actions: dict[tuple[str, str], Callable[[Asked], object]] = {
-            ("GET", "counts"): lambda _: counts_shown(state),
-            ("GET", "requests"): lambda _: [asdict(record) for record in list(state.log)[-_SHOWN:]],
-            ("POST", "faults"): self._arm,
-            ("DELETE", "faults"): lambda _: state.faults.clear(),
-            ("POST", "exhaust"): self._exhaust,
-            ("POST", "refill"): lambda _: state.refill(),
-            ("POST", "settings"): self._set,
-            ("POST", "advance"): self._advance,
-            ("POST", "listen"): self._listening,
-        }
-
-    def answer(self, asked: Asked) -> Answer:
-        """Do what a path below ``/_demo/`` means; everything else is the registry's."""
-        if not asked.path.startswith(PREFIX) or self._state.settings.control_token is None:
-            return self._registry.answer(asked)
-        scheme, token = asked.authorization
-        if scheme != "bearer" or not hmac.compare_digest(token.encode("utf-8", "replace"), self._state.settings.control_token.encode()):
-            return json_answer(401, {"error": "this needs the control token: Authorization: Bearer TOKEN"})
-        action = self._actions.get((asked.method, asked.path.removeprefix(PREFIX)))
-        if action is None:
-            known = sorted(f"{method} {PREFIX}{name}" for method, name in self._actions)
-            return json_answer(404, {"error": "there is nothing here", "known": known})
-        try:
-            return json_answer(200, {"schema": 1, "done": action(asked)})
-        except (UsageError, msgspec.MsgspecError, TypeError, ValueError) as error:
-            return json_answer(400, {"error": str(error)})
-
-    def under(self, fault: Fault, asked: Asked) -> Answer | None:
-        """The registry's own answer under a fault; ``/_demo/`` itself never fails."""
-        under: Callable[[Fault, Asked], Answer | None] | None = getattr(self._registry, "under", None)
-        return under(fault, asked) if under else None
-
-    def _arm(self, asked: Asked) -> str:
-        fault = msgspec.json.decode(asked.body, type=Fault)
-        self._state.faults.arm(fault)
-        return fault.kind
-
-    def _exhaust(self, asked: Asked) -> str:
-        default = LimitKind.PULLS if self._state.settings.persona == "docker-hub" else LimitKind.DATA
+    def exhaust(asked: Asked) -> str:
+        default = LimitKind.PULLS if state.settings.persona == "docker-hub" else LimitKind.DATA
         kind = msgspec.convert(_object(asked).get("kind", default), LimitKind)
-        self._state.exhaust(kind)
+        state.exhaust(kind)
         return kind
 
-    def _set(self, asked: Asked) -> list[str]:
-        changes = _object(asked)
-        for name in changes:
-            if name not in CHANGEABLE:
-                raise UsageError(f"cannot change the setting {name!r} here; those that can be are {', '.join(sorted(CHANGEABLE))}")
-        typed = msgspec.convert(changes, _CHANGES)
-        self._state.apply(changed(self._state.settings, {name: getattr(typed, name) for name in changes}))
+    def settings(asked: Asked) -> list[str]:
+        changes = _typed(HubSettings, _object(asked))
+        state.apply(changed(state.settings, changes))
         return sorted(changes)
 
-    def _advance(self, asked: Asked) -> float:
-        self._state.offset += msgspec.convert(_object(asked).get("seconds"), float, strict=False)
-        return self._state.offset
+    def advance(asked: Asked) -> float:
+        state.offset += msgspec.convert(_object(asked).get("seconds"), float, strict=False)
+        return state.offset
 
-    def _listening(self, asked: Asked) -> str:
-        wanted = msgspec.json.decode(asked.body, type=_Listen)
-        if wanted.site is Site.REGISTRY and not wanted.listening and wanted.seconds is None:
-            raise UsageError("cannot close the registry's own port for ever: say for how many `seconds`")
-        self._listen(wanted.site, wanted.listening, wanted.seconds)
-        return wanted.site
+    return {
+        **_common(state.faults, state.log, listen),
+        ("GET", "counts"): lambda _: counts_shown(state),
+        ("POST", "exhaust"): exhaust,
+        ("POST", "refill"): lambda _: state.refill(),
+        ("POST", "settings"): settings,
+        ("POST", "advance"): advance,
+    }
+
+
+def api_actions(state: ApiState, listen: Listen) -> dict[tuple[str, str], Action]:
+    """What can be done with the AWS endpoint."""
+
+    def settings(asked: Asked) -> list[str]:
+        changes = _typed(ApiSettings, _object(asked))
+        state.apply(changed(state.settings, changes))
+        return sorted(changes)
+
+    return {**_common(state.faults, state.log, listen), ("POST", "settings"): settings}
+
+
+def counts_shown(state: State) -> dict[str, object]:
+    """The counts for a JSON answer."""
+    return {"pulls": state.counts.total, "by_caller": dict(state.counts.by_caller), "by_reference": dict(state.counts.by_reference)}
 
 
 class _Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,12 +117,34 @@ class _Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float | None = None
 
 
-_CHANGES = msgspec.defstruct("Changes", [(name, kind, None) for name, kind in get_type_hints(HubSettings).items() if name in CHANGEABLE])
+def _common(faults: Faults, log: deque[Record], listen: Listen) -> dict[tuple[str, str], Action]:
+    def arm(asked: Asked) -> str:
+        fault = msgspec.json.decode(asked.body, type=Fault)
+        faults.arm(fault)
+        return fault.kind
+
+    def listening(asked: Asked) -> str:
+        wanted = msgspec.json.decode(asked.body, type=_Listen)
+        if wanted.site is asked.site and not wanted.listening and wanted.seconds is None:
+            raise UsageError("cannot close the port of /_demo/ itself for good: say for how many `seconds`")
+        listen(wanted.site, wanted.listening, wanted.seconds)
+        return wanted.site
+
+    return {
+        ("GET", "requests"): lambda _: [asdict(record) for record in list(log)[-_SHOWN:]],
+        ("POST", "faults"): arm,
+        ("DELETE", "faults"): lambda _: faults.clear(),
+        ("POST", "listen"): listening,
+    }
 
 
-def counts_shown(state: State) -> dict[str, object]:
-    """The counts for a JSON answer."""
-    return {"pulls": state.counts.total, "by_caller": dict(state.counts.by_caller), "by_reference": dict(state.counts.by_reference)}
+def _typed(settings: type[HubSettings] | type[ApiSettings], changes: Mapping[str, object]) -> dict[str, Any]:
+    """The changes with the types of their settings. Raises :class:`UsageError` for what may not be changed over HTTP."""
+    kinds = {name: kind for name, kind in get_type_hints(settings).items() if name not in FIXED | _SECRET}
+    for name in changes:
+        if name not in kinds:
+            raise UsageError(f"cannot change the setting {name!r} here; those that can be are {', '.join(sorted(kinds))}")
+    return {name: msgspec.convert(value, kinds[name]) for name, value in changes.items()}
 
 
 def _object(asked: Asked) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class ApiSettings:
     known_keys: frozenset[str] | None = None
     error_status: int = 400
     latency: float = 0.0
+    control_token: str | None = field(default=None, repr=False)
+    """What ``/_demo/`` wants as Bearer; ``None``: there is no ``/_demo/``."""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,11 @@ class ApiState:
     def now(self) -> float:
         """Its own idea of the time."""
         return self.clock() + self.settings.clock_offset
+
+    def apply(self, settings: ApiSettings) -> None:
+        """Go on with other settings; throttling begins anew."""
+        self.settings = settings
+        self.refused = 0
 
 
 class EcrPublicApi:

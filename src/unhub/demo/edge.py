@@ -179,10 +179,10 @@ def kind_of(asked: Asked) -> Kind:
     """What a request is about, by its site and path alone."""
     if asked.site is Site.CDN:
         return Kind.CONTENT
-    if asked.site is Site.API:
-        return Kind.API
     if asked.path.startswith("/_demo/"):
         return Kind.CONTROL
+    if asked.site is Site.API:
+        return Kind.API
     if asked.site is Site.TOKEN or asked.path == "/token/":
         return Kind.TOKEN
     route = route_of(asked.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ class Listeners:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, site: Site, handler: Handler, host: str, port: int) -> str:
-        """Listen, and return the base URL. Raises :class:`UsageError` where the address cannot be had."""
+        """Listen, and return the base URL. Raises :class:`UsageError` where the address is no loopback address, or cannot be had."""
+        if not is_loopback(host):
+            raise UsageError(f"cannot listen on {_shown(host)}: the stand-ins are for this machine alone", hint="Use 127.0.0.1.")
         entry = _Port(handler, host, port)
         await self._start(entry)
         self._ports[site] = entry
@@ -100,6 +103,16 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"cannot use the certificate {certificate}: {error.strerror or error}") from None
     return context
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by an address or as ``localhost``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _shown(host: str) -> str:

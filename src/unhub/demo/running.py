@@ -16,14 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
 
 from unhub.demo import catalogue
 from unhub.demo.cdn import ContentNetwork
-from unhub.demo.control import Control, changed
+from unhub.demo.control import Control, api_actions, changed, hub_actions
 from unhub.demo.docker_hub import TOKEN_PATH, DockerHub, DockerHubTokens
 from unhub.demo.docker_hub_api import DockerHubApi
 from unhub.demo.ecr_public import TOKEN_PATH as ECR_TOKEN_PATH
@@ -35,7 +34,7 @@ from unhub.demo.faults import Fault, FaultKind, Faults
 from unhub.demo.images import Image
 from unhub.demo.limits import Counts
 from unhub.demo.listeners import Listeners, tls_context
-from unhub.demo.settings import HubSettings, Persona
+from unhub.demo.settings import OTHER_LOOPBACK, HubSettings, Persona
 from unhub.demo.state import Record, State
 from unhub.demo.tokens import PROCESS_KEY, EcrToken, Mint
 from unhub.image.errors import LimitKind, UsageError
@@ -242,11 +241,7 @@ class Api(_Handle):
     def set(self, **changes: Any) -> None:
         """Change settings, as in ``api.set(denied="sts:GetServiceBearerToken")``."""
 
-        def change() -> None:
-            self._state.settings = replace(self._state.settings, **changes)
-            self._state.refused = 0
-
-        self._thread.do(change)
+        self._thread.do(lambda: self._state.apply(changed(self._state.settings, changes)))
 
 
 @contextmanager
@@ -274,7 +269,8 @@ def running_api(
     state = ApiState(settings, clock, Mint(key))
     with _threaded("demo ecr-public-api", listeners) as thread:
         speed = Speed(lambda: state.settings.latency, _unlimited, _unlimited)
-        edge = Edge(Site.API, EcrPublicApi(state), state, speed, notice)
+        service = Control(EcrPublicApi(state), settings.control_token, api_actions(state, listeners.request))
+        edge = Edge(Site.API, service, state, speed, notice)
         url = thread.run(listeners.open(Site.API, edge.handle, settings.host, settings.port))
         yield Api(thread, listeners, state, url)
 
@@ -300,12 +296,25 @@ async def _open(state: State, listeners: Listeners, notice: Notice | None) -> No
         state.urls[site] = await listeners.open(site, Edge(site, service, stage, speed, notice).handle, host, port)
 
     hub = settings.persona == "docker-hub"
-    registry = Control(state, DockerHub(state) if hub else EcrPublic(state), listeners.request)
-    await start(Site.REGISTRY, registry, settings.host, settings.port)
+    registry = DockerHub(state) if hub else EcrPublic(state)
+    control = Control(registry, settings.control_token, hub_actions(state, listeners.request))
+    await start(Site.REGISTRY, control, settings.host, settings.port)
     if hub:
         await start(Site.TOKEN, DockerHubTokens(state), settings.host, settings.token_port)
         await start(Site.API, DockerHubApi(state), settings.host, settings.api_port)
-    await start(Site.CDN, ContentNetwork(state), settings.cdn_host, settings.cdn_port)
+    content = Edge(Site.CDN, ContentNetwork(state), stage, speed, notice)
+    state.urls[Site.CDN] = await _content_network(listeners, content, settings)
+
+
+async def _content_network(listeners: Listeners, content: Edge, settings: HubSettings) -> str:
+    """Another host than the registry's: 127.0.0.2, or, where the machine has no such address, ``localhost``."""
+    try:
+        return await listeners.open(Site.CDN, content.handle, settings.cdn_host, settings.cdn_port)
+    except UsageError:
+        if settings.cdn_host != OTHER_LOOPBACK:
+            raise
+    url = await listeners.open(Site.CDN, content.handle, "127.0.0.1", settings.cdn_port)
+    return url.replace("127.0.0.1", "localhost")
 
 
 def _images(settings: HubSettings) -> tuple[catalogue.Entry, ...]:

@@ -14,6 +14,9 @@ from unhub.demo.catalogue import Entry
 HUB = "docker.io"
 ECR_PUBLIC = "public.ecr.aws"
 
+OTHER_LOOPBACK = "127.0.0.2"
+"""Another address of this machine, so that the content network is another host than the registry."""
+
 Persona = Literal["docker-hub", "ecr-public"]
 
 
@@ -42,7 +45,7 @@ class HubSettings:
     host: str = "127.0.0.1"
     port: int = 0
     token_port: int = 0
-    cdn_host: str = "127.0.0.2"
+    cdn_host: str = OTHER_LOOPBACK
     cdn_port: int = 0
     api_port: int = 0
     certificate: Path | None = None
@@ -113,5 +116,20 @@ class HubSettings:
     page_most: int = 1000
 
 
-FIXED = frozenset({"persona", "host", "port", "token_port", "cdn_host", "cdn_port", "api_port", "certificate", "key", "images", "busybox"})
+FIXED = frozenset(
+    {
+        "persona",
+        "host",
+        "port",
+        "token_port",
+        "cdn_host",
+        "cdn_port",
+        "api_port",
+        "certificate",
+        "key",
+        "images",
+        "busybox",
+        "control_token",
+    }
+)
 """What cannot be changed while a stand-in runs."""
