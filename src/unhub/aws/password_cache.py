@@ -170,15 +170,16 @@ class PasswordCache:
         except OSError:
             _remove(path)  # a symbolic link, or unreadable
             return None
-        with open(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode) or not _owned(status) or (os.name == "posix" and status.st_mode & 0o077):
                 _remove(path)
                 return None
-            try:
-                entry = msgspec.json.decode(file.read(_LARGEST), type=Entry)
-            except (OSError, msgspec.MsgspecError):
-                return None
+            entry = msgspec.json.decode(os.read(handle, _LARGEST), type=Entry)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        finally:
+            os.close(handle)
         return entry if entry.schema == 1 else None
 
     def _write(self, path: Path, entry: Entry) -> bool:
