@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from unhub.image.digest import Digest
@@ -23,25 +23,38 @@ _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def hexdigest(self) -> str: ...
+class Hash(Protocol):
+    """What hashlib makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The digest of what was taken in so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A blob of which the first ``size`` bytes are here already, and ``hash`` has taken them in."""
+
+    size: int
+    hash: Hash
 
 
 @dataclass(slots=True)
 class _Transfer:
-    """How far a blob has come. ``size`` is its length once it is known, ``held`` the piece that is kept back."""
+    """How far a blob has come. ``size`` is its length once it is known, ``held`` the piece that is kept back, if any is."""
 
     site: Site
     repository: str
     digest: Digest
     size: int | None
-    hash: _Hash = field(init=False)
+    hash: Hash
     reached: int = 0
+    withhold: bool = True
     held: bytes = b""
-
-    def __post_init__(self) -> None:
-        self.hash = hashlib.new(self.digest.algorithm, usedforsecurity=False)
 
     @property
     def action(self) -> str:
@@ -56,6 +69,8 @@ class _Transfer:
         if self.size is not None and self.reached > self.size:
             raise self.bad(f"it sends more than {self.size} bytes")
         self.hash.update(chunk)
+        if not self.withhold:
+            return chunk
         before, self.held = self.held, chunk
         return before
 
@@ -65,13 +80,17 @@ class _Transfer:
             raise Trouble(f"it ended after {self.reached} of {self.size} bytes", is_transient=True)
 
 
-async def stream_blob(site: Site, repository: str, digest: Digest, size: int | None = None) -> AsyncGenerator[bytes]:
-    """The bytes of a blob in order. ``size`` is what its descriptor says, ``None`` where nobody knows.
+async def stream_blob(
+    site: Site, repository: str, digest: Digest, size: int | None = None, *, begun: Begun | None = None, withhold: bool = True
+) -> AsyncGenerator[bytes]:
+    """The bytes of a blob in order, those after ``begun`` only. ``size`` is what its descriptor says, ``None`` where nobody knows.
 
     The last piece is held back until the digest of everything is known to be right, so that bad content never looks
-    complete: :class:`BadAnswer` is raised in its place. Whoever writes a file throws it away then.
+    complete: :class:`BadAnswer` is raised in its place. Whoever writes a file throws it away then. Without ``withhold``
+    each piece comes at once, and whoever reads them sees to that.
     """
-    transfer = _Transfer(site, repository, digest, size)
+    start = begun or Begun(0, hashlib.new(digest.algorithm, usedforsecurity=False))
+    transfer = _Transfer(site, repository, digest, size, start.hash, start.size, withhold)
     retries, marked = site.retries(), 0
     while True:
         try:

@@ -54,7 +54,7 @@ def _line(line: str) -> list[Challenge]:
 def _parameters(line: str, at: int, parameters: dict[str, str]) -> tuple[int, bool]:
     """Read parameters up to the next scheme; where that is, and whether the line made sense up to there."""
     after_space = _spaces(line, at)
-    if after_space > at and not _PARAMETER.match(line, after_space) and (blob := _TOKEN68.match(line, after_space)):
+    if after_space > at and (blob := _TOKEN68.match(line, after_space)):
         at = blob.end()
     while True:
         at = _skip(line, at)

@@ -24,7 +24,7 @@ from unhub.image.manifest import ACCEPTED, OCI_INDEX, SIZE_MAX, Descriptor, Inva
 from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.registry.addresses import WebAddress, is_loopback, parse_url
 from unhub.registry.answers import Budget, Fetched, Head
-from unhub.registry.blobs import stream_blob
+from unhub.registry.blobs import Begun, stream_blob
 from unhub.registry.credential import Credential, Credentials
 from unhub.registry.exchange import Answer, Request
 from unhub.registry.limits import budget
@@ -157,14 +157,15 @@ class RegistryClient:
         return Fetched(manifest, budget(answer))
 
     def blob(
-        self, reference: Reference, digest: Digest, *, size: int | None = None
+        self, reference: Reference, digest: Digest, *, size: int | None = None, begun: Begun | None = None, withhold: bool = True
     ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """A blob in pieces: ``async with client.blob(reference, digest) as chunks: async for chunk in chunks: …``.
 
         Taken up by Range where it breaks off. The last piece comes only when the digest of everything is right;
-        else :class:`BadAnswer` is raised in its place. ``size`` is what the descriptor says.
+        else :class:`BadAnswer` is raised in its place. ``size`` is what the descriptor says; ``begun`` is what is
+        here already; without ``withhold`` the last piece comes at once, and the error after it.
         """
-        return contextlib.aclosing(self._blob(reference, digest, size))
+        return contextlib.aclosing(self._blob(reference, digest, size, begun, withhold))
 
     async def read_blob(self, reference: Reference, digest: Digest, *, size_max: int) -> bytes:
         """A whole small blob, a configuration say; raises :class:`BadAnswer` where it has more than ``size_max`` bytes."""
@@ -230,9 +231,12 @@ class RegistryClient:
         except NotFound:
             return []
 
-    async def _blob(self, reference: Reference, digest: Digest, size: int | None) -> AsyncGenerator[bytes]:
+    async def _blob(
+        self, reference: Reference, digest: Digest, size: int | None, begun: Begun | None, withhold: bool
+    ) -> AsyncGenerator[bytes]:
         site = await self._site(reference)
-        async with contextlib.aclosing(stream_blob(site, reference.repository, digest, size)) as chunks:
+        stream = stream_blob(site, reference.repository, digest, size, begun=begun, withhold=withhold)
+        async with contextlib.aclosing(stream) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from unhub.registry.addresses import WebAddress, join_url
 
 _LINK = re.compile(r"<([^<>]*)>((?:[ \t]*;[ \t]*[^\s=;,\"]+(?:[ \t]*=[ \t]*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]*))?)*)")
-_REL = re.compile(r";[ \t]*rel[ \t]*=[ \t]*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+_PARAMETER = re.compile(r";[ \t]*([^\s=;,\"]+)(?:[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?")
 
 
 def next_page(lines: Iterable[str], current: WebAddress) -> WebAddress | None:
@@ -18,11 +18,18 @@ def next_page(lines: Iterable[str], current: WebAddress) -> WebAddress | None:
     """
     for line in lines:
         for match in _LINK.finditer(line[:16384]):
-            relation = _REL.search(match[2])
-            if relation is None or "next" not in (relation[1] or relation[2] or "").lower().split():
+            if "next" not in _relations(match[2]):
                 continue
             address = join_url(current, match[1])
             if address.origin != current.origin:
                 raise ValueError("its next page is at another host")
             return address
     return None
+
+
+def _relations(parameters: str) -> list[str]:
+    """The words of ``rel``, in lower case; of several only the first counts."""
+    for name, quoted, bare in _PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            return (quoted or bare).lower().split()
+    return []

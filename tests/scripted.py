@@ -1,0 +1,115 @@
+"""A server that answers what a test says, in a thread of its own: for what no honest registry does."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came in."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def target(self) -> str:
+        return self.path + (f"?{self.query}" if self.query else "")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes out: ``cut`` breaks the connection after so many bytes of the body, ``late`` waits so many seconds before.
+
+    A header whose value is a tuple is sent as several lines.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    body: bytes = b""
+    cut: int | None = None
+    late: float = 0.0
+    length: bool = True
+
+
+@dataclass
+class Server:
+    """A running server; ``asked`` is every request so far."""
+
+    url: str
+    asked: list[Asked]
+
+    @property
+    def address(self) -> str:
+        return self.url.partition("://")[2]
+
+    def paths(self, method: str | None = None) -> list[str]:
+        return [row.target for row in self.asked if method in (None, row.method)]
+
+
+@contextmanager
+def scripted(answer: Callable[[Asked], Reply], *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Server]:
+    """Answer every request by ``answer``, called in the server's thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asked: list[Asked] = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        row = Asked(request.method, request.path, request.query_string, dict(request.headers), await request.read())
+        asked.append(row)
+        return await _send(request, answer(row))
+
+    async def start() -> tuple[web.ServerRunner, int]:
+        runner = web.ServerRunner(web.Server(handle, access_log=None))
+        await runner.setup()
+        site = web.TCPSite(runner, host, 0, ssl_context=tls, shutdown_timeout=0.1)
+        await site.start()
+        return runner, runner.addresses[0][1]
+
+    def run(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+
+    runner, port = run(start())
+    try:
+        yield Server(f"{'https' if tls else 'http'}://{host}:{port}", asked)
+    finally:
+        run(runner.cleanup())
+        run(loop.shutdown_default_executor())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
+
+
+async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    await asyncio.sleep(reply.late)
+    response = web.StreamResponse(status=reply.status)
+    for name, value in reply.headers.items():
+        for line in (value,) if isinstance(value, str) else value:
+            response.headers.add(name, line)
+    if reply.length and "Content-Length" not in reply.headers:
+        response.content_length = len(reply.body)
+    elif not reply.length:
+        response.enable_chunked_encoding()
+    await response.prepare(request)
+    if request.method != "HEAD" or reply.cut is not None:
+        await response.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+    if reply.cut is not None:
+        await asyncio.sleep(0.02)
+        transport = request.transport
+        if transport is not None:
+            transport.close()
+        return response
+    await response.write_eof()
+    return response
