@@ -46,6 +46,11 @@ class Policies:
     limits: tuple[Limit, ...] = ()
 
 
+IDENTITY_POLICIES = "identity policies"
+RESOURCE_POLICY = "resource policy"
+"""What :attr:`Decision.lacking` calls the two sides; a limit has its own title there."""
+
+
 class Outcome(StrEnum):
     """How a request ends."""
 
@@ -141,8 +146,8 @@ def _lacking(trace: Sequence[Trace], policies: Policies, *, cross_account: bool)
     identity = any_of(one.applies for one in allowing if one.side is Side.IDENTITY)
     resource = any_of(one.applies for one in allowing if one.side is Side.RESOURCE and (cross_account or not one.delegated))
     if cross_account:
-        return [*sides, ("identity policies", identity), ("resource policy", resource)]
-    return [*sides, ("identity policies", any_of((identity, resource)))]
+        return [*sides, (IDENTITY_POLICIES, identity), (RESOURCE_POLICY, resource)]
+    return [*sides, (IDENTITY_POLICIES, any_of((identity, resource)))]
 
 
 def _trace(request: Request, policies: Policies) -> Iterator[Trace]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unhub.aws.least import Need
-from unhub.aws.policy import Decision, Policies, Request, evaluate
+from unhub.aws.policy import IDENTITY_POLICIES, Decision, Policies, Request, evaluate
 from unhub.aws.policy_context import Context
 from unhub.aws.policy_document import Policy
 from unhub.aws.policy_explain import fix, reasons
@@ -49,6 +49,16 @@ class Check:
     def allowed(self) -> bool:
         """Whether everything that is needed is allowed for certain."""
         return all(result.decision.allowed for result in self.results)
+
+    @property
+    def missing(self) -> list[Need]:
+        """What a statement more in the identity policies would bring."""
+        return [result.need for result in self.results if IDENTITY_POLICIES in result.decision.lacking]
+
+    @property
+    def unseen(self) -> bool:
+        """Whether a policy has a say that was not given, so that the outcome is not the whole truth."""
+        return any(mistake.code == "not-seen" for mistake in self.mistakes)
 
 
 def check(given: Given, needs: Sequence[Need], told: Mapping[str, Sequence[str]], account: str | None = None) -> Check:

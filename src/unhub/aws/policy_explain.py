@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from unhub.aws.least import Need, has_no_resource, statements_for
-from unhub.aws.policy import Decision, Outcome, Request, Side, Trace
+from unhub.aws.policy import IDENTITY_POLICIES, RESOURCE_POLICY, Decision, Outcome, Request, Side, Trace
 from unhub.aws.policy_conditions import Condition
 from unhub.aws.policy_document import Effect
 from unhub.aws.policy_match import matches_action
@@ -34,10 +34,11 @@ def reasons(decision: Decision, request: Request) -> list[str]:
 
 
 def _how(trace: Trace) -> str:
+    """By what a statement catches the action, where that is not plain to see."""
+    means = [f"since {condition}" for condition, truth in trace.conditions if truth]
     if trace.statement.action.excluded:
-        return f" by NotAction: it is none of {', '.join(trace.statement.action.values)}"
-    met = [str(condition) for condition, truth in trace.conditions if truth]
-    return f" ({'; '.join(met)})" if met else ""
+        means.insert(0, f"by NotAction, being none of {', '.join(trace.statement.action.values)}")
+    return f" ({', '.join(means)})" if means else ""
 
 
 def _verb(trace: Trace) -> str:
@@ -51,7 +52,7 @@ def _open(trace: Trace) -> str:
 
 def _misses(decision: Decision, request: Request) -> Iterator[str]:
     for title in decision.lacking:
-        if title.startswith(("permissions boundary", "service control policy", "session policy")):
+        if title not in (IDENTITY_POLICIES, RESOURCE_POLICY):
             yield f"the {title} does not allow it"
     for trace in decision.trace:
         if trace.side is not Side.LIMIT and trace.statement.effect is Effect.ALLOW and trace.applies is False:
@@ -102,9 +103,9 @@ def fix(decision: Decision, need: Need) -> str | None:
             keys = sorted({key for trace in decision.deciding for key in _open_keys(trace)})
             return f"Say what the request has: {' '.join(f'--context {key}=VALUE' for key in keys)}" if keys else None
         case _:
-            limits = [title for title in decision.lacking if title.startswith("permissions boundary")]
             statement = json.dumps(statements_for([need])[0])
-            return f"Allow it in the {limits[0]}, too: {statement}" if limits else f"Add {statement}"
+            where = " and to the ".join(title for title in decision.lacking if title != IDENTITY_POLICIES)
+            return f"Add it to the {where}, too: {statement}" if where else f"Add {statement}"
 
 
 def _open_keys(trace: Trace) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from unhub.aws.policy import Outcome, Trace
+from unhub.aws.least import statements_for
+from unhub.aws.policy import IDENTITY_POLICIES, Outcome, Trace
 from unhub.aws.policy_check import Check, Result
 from unhub.aws.policy_lint import Mistake
 from unhub.aws.policy_sources import Given
@@ -30,6 +32,7 @@ def lines(done: Check, use: str, given: Given, *, columns: int | None, colours: 
     longest = max(width(result.need.action) for result in done.results)
     for result in done.results:
         yield from _result(result, longest, columns, colours=colours)
+    yield from _remedy(done, columns)
     yield from _assumptions(done, columns, colours=colours)
     yield from _mistakes(done, columns, colours=colours)
     yield ""
@@ -42,7 +45,7 @@ def _result(result: Result, longest: int, columns: int | None, *, colours: bool)
     yield f"  {styled(word.ljust(8), colour, on=colours)} {action}  on {printable(result.need.resource)}"
     for reason in result.reasons:
         yield from _wrapped(reason, " " * 11, columns)
-    if result.fix:
+    if result.fix and IDENTITY_POLICIES not in result.decision.lacking:
         yield from _wrapped(f"fix: {result.fix}", " " * 11, columns)
 
 
@@ -53,6 +56,13 @@ def _wrapped(text: str, indent: str, columns: int | None) -> list[str]:
     return textwrap.wrap(
         text, columns, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False
     )
+
+
+def _remedy(done: Check, columns: int | None) -> Iterator[str]:
+    """The statements that would allow all that is missing, rather than one for each action."""
+    for statement in statements_for(done.missing):
+        yield ""
+        yield from _wrapped(f"fix: Add {json.dumps(statement)}", "  ", columns)
 
 
 def _assumptions(done: Check, columns: int | None, *, colours: bool) -> Iterator[str]:
@@ -83,8 +93,10 @@ def _place(mistake: Mistake) -> str:
 def _summary(done: Check, *, colours: bool) -> str:
     missing = sum(not result.decision.allowed for result in done.results)
     if not missing:
-        return styled("Everything that is needed is allowed.", "green", "bold", on=colours)
-    return styled(f"Not allowed: {missing} of {len(done.results)}. `unhub iam-policy` prints what is needed.", "red", "bold", on=colours)
+        as_far = ", as far as the policies were given" if done.unseen else ""
+        return styled(f"Everything that is needed is allowed{as_far}.", "yellow" if done.unseen else "green", "bold", on=colours)
+    certain = " for certain" if any(result.decision.outcome is Outcome.DEPENDS for result in done.results) else ""
+    return styled(f"Not allowed{certain}: {missing} of {len(done.results)} actions.", "red", "bold", on=colours)
 
 
 def as_record(done: Check, use: str, given: Given) -> dict[str, Any]:
