@@ -184,7 +184,7 @@ def test_the_list_names_every_fact(tmp_path: Path) -> None:
 
 def test_a_named_fact_is_shown_with_the_lines_that_override_it(tmp_path: Path) -> None:
     ended = unhub("facts", "limit:docker-hub-2026-11.anonymous.pulls", cwd=tmp_path)
-    assert "100 pulls in 6 h, IPv4 address or IPv6 /64" in ended.text
+    assert "100 pulls in 6 h for each IPv4 address or IPv6 /64" in ended.text
     assert "to override it, in the data file:\n      [[limit]]\n" in ended.text
     assert "      amount = 100\n" in ended.text
 

@@ -44,7 +44,7 @@ class Profile(Dated, frozen=True, kw_only=True):
 
 
 class Limit(Dated, frozen=True, kw_only=True):
-    """One figure of a profile: ``amount`` in ``window``, ``None`` for no limit; ``per`` says in words of whom.
+    """One figure of a profile: ``amount`` in ``window``, ``None`` for no limit; ``per`` says whose is counted together.
 
     ``window`` is ``1s``, ``6h``, ``1d`` or ``month``. ``operation`` names the API operation of a limit on requests.
     """
@@ -57,6 +57,7 @@ class Limit(Dated, frozen=True, kw_only=True):
     per: str
     amount: int | None = None
     operation: str | None = None
+    says: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no window or amount."""
@@ -90,6 +91,11 @@ class Limit(Dated, frozen=True, kw_only=True):
         if self.window == "month":
             return f"{what} a month"
         return f"{what} a second" if self.is_rate else f"{what} in {self.window_text}"
+
+    @property
+    def sentence(self) -> str:
+        """The limit with whose is counted, and what else is known: ``100 pulls in 6 h for each IPv4 address``."""
+        return f"{self.text} for each {self.per}" + (f"; {self.says}" if self.says else "")
 
 
 class Price(Dated, frozen=True, kw_only=True):
@@ -259,7 +265,7 @@ def described(row: Row) -> str:
     value = converted(row, TYPES[row.kind])
     match value:
         case Limit():
-            return f"{value.text}, {value.per}" if value.amount is not None else value.per
+            return value.sentence
         case Quota():
             return f"{value.name}: {value.amount:,} {value.unit}"
         case Profile():

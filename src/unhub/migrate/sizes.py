@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -52,13 +52,28 @@ async def sizes(
     return found, failed
 
 
-def with_sizes(pulled: Sequence[Pulled], known: dict[Reference, Size], platforms: int) -> list[Pulled]:
-    """The images with what is known of them; one that is not known is taken to have every wanted platform."""
-    return [_sized(one, known.get(one.reference), platforms) for one in pulled]
+def with_sizes(
+    pulled: Sequence[Pulled], sizes: Mapping[Reference, Size], platforms: Mapping[Reference, tuple[str, ...]], wanted: Sequence[Platform]
+) -> list[Pulled]:
+    """The images with what is known of them: sizes that were asked, else platforms (``linux/arm64/v8``) by name.
+
+    One of which nothing is known is taken to have every wanted platform.
+    """
+    return [_sized(one, sizes.get(one.reference), platforms.get(one.reference), wanted) for one in pulled]
 
 
-def _sized(one: Pulled, size: Size | None, platforms: int) -> Pulled:
-    return replace(one, pulls=platforms) if size is None else replace(one, pulls=size.pulls, size=size.size)
+def _sized(one: Pulled, size: Size | None, platforms: Sequence[str] | None, wanted: Sequence[Platform]) -> Pulled:
+    if size is not None:
+        return replace(one, pulls=size.pulls, size=size.size)
+    has = [platform for text in platforms or () if (platform := parse_platform(text.partition(" ")[0])) is not None]
+    return replace(one, pulls=max(1, sum(any(_fits(other, platform) for other in has) for platform in wanted)) if has else len(wanted))
+
+
+def _fits(platform: Platform, wanted: Platform) -> bool:
+    """Whether an image's platform is the wanted one; a variant counts only where it is asked for."""
+    if (platform.os, platform.architecture) != (wanted.os, wanted.architecture):
+        return False
+    return wanted.variant in ("", platform.variant)
 
 
 async def _size(client: Manifests, reference: Reference, wanted: Sequence[Platform]) -> Size:
@@ -74,13 +89,8 @@ async def _size(client: Manifests, reference: Reference, wanted: Sequence[Platfo
 
 
 def _child(index: Manifest, wanted: Platform) -> Descriptor | None:
-    """The first image for a platform, as clients choose; a variant counts only where it is asked for."""
-    for image in index.images:
-        if image.platform is None or (image.platform.os, image.platform.architecture) != (wanted.os, wanted.architecture):
-            continue
-        if wanted.variant in ("", image.platform.variant):
-            return image
-    return None
+    """The first image for a platform, as clients choose."""
+    return next((image for image in index.images if image.platform is not None and _fits(image.platform, wanted)), None)
 
 
 def _bytes(manifest: Manifest) -> int:
