@@ -41,7 +41,10 @@ class Ended:
 
 
 def unhub(*arguments: str | Path, cwd: Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ended:
-    """Call unhub in this process, with ``cwd`` as working folder and no UNHUB_ variables but those of ``env``."""
+    """Call unhub in this process, with ``cwd`` as working folder and no UNHUB_ variables but those of ``env``.
+
+    Nothing is verified unless ``env`` or an option says so: most tests are about other things, and have no registry.
+    """
     out, err = io.BytesIO(), io.StringIO()
     text_in, text_out = io.TextIOWrapper(io.BytesIO(stdin)), io.TextIOWrapper(out, write_through=True)
     with _environment(env or {}), contextlib.chdir(cwd), mock.patch.object(sys, "stdin", text_in):
@@ -75,7 +78,8 @@ def repository(folder: Path) -> Path:
 
 
 def _clean() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("UNHUB_") and key != "NO_COLOR"}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("UNHUB_") and key != "NO_COLOR"}
+    return {**kept, "UNHUB_VERIFY": "0"}
 
 
 @contextlib.contextmanager

@@ -68,9 +68,10 @@ def path_with_unhub() -> str:
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def unhub(folder: Path, *arguments: str, status: int | None = 0, stdin: bytes = b"") -> str:
-    """Run the ``unhub`` of this environment as users do."""
-    return run([str(Path(sys.executable).with_name("unhub")), *arguments], folder, status=status, stdin=stdin)
+def unhub(folder: Path, *arguments: str, status: int | None = 0, stdin: bytes = b"", **environment: str) -> str:
+    """Run the ``unhub`` of this environment as users do, but verify nothing unless an option says so: there is no registry."""
+    command = [str(Path(sys.executable).with_name("unhub")), *arguments]
+    return run(command, folder, status=status, stdin=stdin, **{"UNHUB_VERIFY": "0", **environment})
 
 
 def git_repository(folder: Path) -> Path:

@@ -44,6 +44,19 @@ class Wishes:
     short_names: Literal["report", "docker.io"] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proving:
+    """How the user wants images to be compared. ``max_lag`` is a number and a unit (``72h``), ``None`` for the settings' one."""
+
+    deep: bool
+    spend: int
+    max_lag: str | None
+    refresh: bool
+    lock: Path | None
+    no_lock: bool
+    write_lock: bool
+
+
 def _place(flag: str, *names: str, multiple: bool = False, help: str) -> Callable[[Command], Command]:
     return click.option(flag, *names, envvar=_variable(flag), multiple=multiple, metavar="PLACE", help=help)
 
@@ -87,8 +100,9 @@ _WISHES = (
         "--accept",
         multiple=True,
         envvar=_variable("accept"),
-        type=click.Choice(["unverified-digests"]),
-        help="Move digest-pinned references although nobody has compared the digests.",
+        type=click.Choice(["same-platforms", "different", "missing", "unknown", "unverified-digests"]),
+        help="Take this verdict of the verification, too, beside same and lagging; unverified-digests takes digest-pinned references "
+        "that nobody could compare. Repeatable.",
     ),
     _switch("require-login", "Leave what is pulled before a login step can run."),
     _switch("gitlab-alias", "Give moved GitLab services their old host name as alias."),
@@ -105,6 +119,28 @@ _WISHES = (
 )
 
 
+_PROVING = (
+    click.option("--deep", is_flag=True, help="Look behind the target's tags, too: every platform's manifest, configuration and layers."),
+    click.option(
+        "--spend",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Permit N counted pulls at Docker Hub, to compare the platforms of what differs.  [default: 0]",
+    ),
+    click.option(
+        "--max-lag",
+        envvar=_variable("max-lag"),
+        metavar="TIME",
+        help="How old a digest that Docker Hub had may be, to count as lag: 90m, 72h, 7d.  [default: 72h]",
+    ),
+    click.option("--refresh", is_flag=True, help="Ask the registries although the lock file knows the answer."),
+    click.option("--lock", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The lock file, in place of unhub.lock."),
+    click.option("--no-lock", is_flag=True, help="Read and write no lock file."),
+    click.option("--write-lock", is_flag=True, help="Keep what was seen in the lock file, also where there is none yet."),
+)
+
+
 def selection_options(command: Command) -> Command:
     """Give a command the options of :class:`Selection`, handed over as ``selection``."""
     return _gathered(command, "selection", Selection, _SELECTION)
@@ -115,8 +151,13 @@ def wishes_options(command: Command) -> Command:
     return _gathered(command, "wishes", Wishes, _WISHES)
 
 
+def proving_options(command: Command) -> Command:
+    """Give a command the options of :class:`Proving`, handed over as ``proving``."""
+    return _gathered(command, "proving", Proving, _PROVING)
+
+
 def _gathered(
-    command: Command, name: str, kind: type[Selection] | type[Wishes], options: tuple[Callable[[Command], Command], ...]
+    command: Command, name: str, kind: type[Selection] | type[Wishes] | type[Proving], options: tuple[Callable[[Command], Command], ...]
 ) -> Command:
     @functools.wraps(command)
     def gathering(**values: object) -> int:

@@ -94,19 +94,30 @@ def width(text: str) -> int:
 class Progress:
     """How far a long run is, on standard error, only for a person and only after half a second."""
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, noun: str = "files", *, estimate: bool = False) -> None:
         self._verb = verb
-        self._from = time.monotonic() + 0.5
+        self._noun = noun
+        self._estimate = estimate
+        self._start = time.monotonic()
+        self._from = self._start + 0.5
         self._shown = False
         self._wanted = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` files are finished."""
+        """Show that ``done`` of ``total`` files (or what else they are) are finished, with an estimate of the rest if wanted."""
         if self._wanted and (now := time.monotonic()) >= self._from:
             self._from = now + 0.1
             self._shown = True
-            sys.stderr.write(f"\r\x1b[K{self._verb}: {done} of {total} files")
+            sys.stderr.write(f"\r\x1b[K{self._verb}: {done} of {total} {self._noun}{self._rest(done, total, now)}")
             sys.stderr.flush()
+
+    def _rest(self, done: int, total: int, now: float) -> str:
+        """The time that the rest takes if it goes on as so far; nothing while too little is known for a guess."""
+        elapsed = now - self._start
+        if not self._estimate or done < max(3, total // 50) or done >= total:
+            return ""
+        seconds = round(elapsed / done * (total - done))
+        return f", about {seconds} s left" if seconds < 100 else f", about {round(seconds / 60)} min left"
 
     def end(self) -> None:
         """Take the line away."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -20,20 +20,25 @@ from unhub.image.source import FormatSettings, KubernetesPosition
 from unhub.migrate.changed import changed_since
 from unhub.migrate.mapping import Mapper, MappingOptions
 from unhub.migrate.plan import Plan
-from unhub.migrate.run import RunOptions, plan_run, plan_text
+from unhub.migrate.run import Ask, RunOptions, plan_run, plan_text
+from unhub.migrate.verification.question import Proof
 
 STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
 class Session:
-    """What one call of ``scan`` or ``migrate`` works with. ``base`` is what shown paths are relative to."""
+    """What one call of ``scan`` or ``migrate`` works with.
+
+    ``base`` is what shown paths are relative to, ``configuration`` the settings file that was found.
+    """
 
     base: Path
     selection: Selection
     migrate: Migrate
     mapper: Mapper
     formats: FormatSettings
+    configuration: Configuration
 
     @functools.cached_property
     def standard_input(self) -> bytes:
@@ -41,28 +46,53 @@ class Session:
         return sys.stdin.buffer.read()
 
     @classmethod
-    def open(cls, selection: Selection, wishes: Wishes) -> Session:
-        """Read the settings and put flags and environment over them. Raises :class:`UsageError`."""
+    def open(cls, selection: Selection, wishes: Wishes, *, remember: bool = True) -> Session:
+        """Read the settings and put flags and environment over them. Raises :class:`UsageError`.
+
+        ``remember`` lets the lock file have its say: what it knows not to be the same at a target stays where it is.
+        """
         base = Path.cwd()
         for path in selection.paths:
             if path != STANDARD_INPUT and not os.path.lexists(base / path):
                 raise UsageError(f"cannot look at {path}: there is no such file or folder")
         found = load(start_folder(base, selection.paths), selection.config)
         migrate = effective(found.settings.migrate, wishes)
-        return cls(base, selection, migrate, _mapper(migrate, found, base), _format_settings(migrate, found))
+        session = cls(base, selection, migrate, _mapper(migrate, found, base), _format_settings(migrate, found), found)
+        return session.remembering() if remember and migrate.verify else session
+
+    def proving(self, proof: Proof, *, pin: bool = False) -> Session:
+        """The same session, whose decisions rest on what ``proof`` knows; ``pin`` writes verified digests into references."""
+        mapper = self.mapper
+        return replace(self, mapper=Mapper(replace(mapper.options, pin=pin), mapper.knowledge, proof))
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock file lies, or would."""
+        from unhub.cli.lock_file import lock_path
+
+        return lock_path(self.configuration, start_folder(self.base, self.selection.paths))
+
+    def remembering(self, path: Path | None = None, *, pin: bool = False) -> Session:
+        """The same session with what the lock file at ``path`` (default: the usual place) knows, if there is one."""
+        path = path or self.lock_path
+        if not path.exists():
+            return self
+        from unhub.migrate.verification.lock import Lock
+
+        return self.proving(Lock.read(path), pin=pin)
 
     @property
     def reads_standard_input(self) -> bool:
         """Whether ``-`` takes the place of a tree."""
         return STANDARD_INPUT in self.selection.paths
 
-    def plan(self, *, proven: bool = True) -> Plan:
-        """Look at everything that was selected; ``proven`` adds the self-check of every edit."""
+    def plan(self, *, proven: bool = True, ask: Ask | None = None) -> Plan:
+        """Look at everything that was selected; ``proven`` adds the self-check of every edit, ``ask`` verifies what would move."""
         if self.reads_standard_input:
-            return self._plan_standard_input()
+            return self._plan_standard_input(proven=proven, ask=ask)
         progress = Progress("looking")
         try:
-            return plan_run(self._run_options(), self.formats, self.mapper, progress, proven=proven)
+            return plan_run(self._run_options(), self.formats, self.mapper, progress, proven=proven, ask=ask)
         finally:
             progress.end()
 
@@ -83,7 +113,7 @@ class Session:
             cores=selection.jobs or _processors(),
         )
 
-    def _plan_standard_input(self) -> Plan:
+    def _plan_standard_input(self, *, proven: bool, ask: Ask | None) -> Plan:
         name = self.selection.stdin_name
         if self.selection.paths != (STANDARD_INPUT,):
             raise UsageError("cannot mix - (standard input) with other paths")
@@ -91,7 +121,8 @@ class Session:
             raise UsageError("cannot use --changed-since with standard input")
         if not name:
             raise UsageError("cannot tell the format of standard input", hint="Say what the file is called: --stdin-name Dockerfile")
-        return plan_text(name.replace(os.sep, "/"), self.standard_input, self._run_options(), self.formats, self.mapper)
+        path = name.replace(os.sep, "/")
+        return plan_text(path, self.standard_input, self._run_options(), self.formats, self.mapper, proven=proven, ask=ask)
 
 
 def effective(migrate: Migrate, wishes: Wishes) -> Migrate:

@@ -37,7 +37,12 @@ class Migrate(_Table, frozen=True, kw_only=True):
     require_login: bool = False
     gitlab_alias: bool = False
     unsafe: bool = False
-    accept: tuple[Literal["unverified-digests"], ...] = ()
+    accept: tuple[Literal["same-platforms", "different", "missing", "unknown", "unverified-digests"], ...] = ()
+    verify: bool = True
+    on_missing: Literal["keep", "warn", "fail"] = "warn"
+    max_lag: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,5}[mhdw]$")] = "72h"
+    """How long Docker Hub's earlier digest counts as lag: a number and ``m``, ``h``, ``d`` or ``w``."""
+    pin: bool = False
     build_outputs: bool = False
     helm_defaults: bool = False
     include_comments: bool = False
@@ -64,11 +69,13 @@ class Registry(_Table, frozen=True, kw_only=True):
 
     ``endpoint`` is a URL that takes the place of the registry's own; ``rate`` is in requests a second, 0 means
     no limit; ``ca`` names a PEM file, relative to the settings file, of certificates to trust beside the system's.
+    ``realm`` is the host of a token service outside of the registry's own domain that may be given its login.
     """
 
     endpoint: str | None = None
     rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
     ca: str | None = None
+    realm: str | None = None
 
 
 class Data(_Table, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from unhub.image.errors import ConfigurationError, InvalidReference
 from unhub.image.found import Class, Found, PulledBy, Safety
 from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.migrate.pinning import can_pin
-from unhub.migrate.targets import EcrPublic, Place, parse_place
+from unhub.migrate.targets import ECR_PUBLIC_REGISTRY, EcrPublic, Place, parse_place
 from unhub.migrate.verification.question import NoProof, Proof, Question
 from unhub.migrate.verification.reasons import kept, moved_with
 from unhub.migrate.verification.suggest import Suggestions
@@ -171,12 +171,14 @@ class Mapper:
         return Decision(Class.NOT_DOCKER_HUB, None, None, f"is at {reference.registry}{meant}")
 
     def hub_name(self, reference: Reference) -> Reference | None:
-        """The Docker Hub reference that a name stands for, at Docker Hub itself, at a target, or at ECR Public."""
+        """The Docker Hub reference that a name stands for, at Docker Hub itself, at a target, or at a known mirror."""
         for place in (self.origin, parse_place("docker-hub"), *self.targets, EcrPublic()):
             origin = place.origin_of(reference)
             if origin is not None:
                 return origin
-        return None
+        rests = (reference.name.removeprefix(row.prefix) for row in self.knowledge.mirror if not row.prefix.startswith(ECR_PUBLIC_REGISTRY))
+        path = next((rest for rest in rests if rest != reference.name and "/" in rest), None)
+        return None if path is None else reference.with_name(DOCKER_HUB, path)
 
     def _missing(self, place: Place, origin: Reference) -> str | None:
         for row in self.knowledge.missing:

@@ -37,11 +37,17 @@ def render(plan: Plan, *, everything: bool = False) -> Iterator[str]:
 
 
 def _command(level: str, item: Item) -> str:
-    end = item.column + len(item.finding.text)
+    return annotation(level, item, f"unhub: {class_of(item)}", message(item))
+
+
+def annotation(level: str, item: Item | None, title: str, text: str) -> str:
+    """One command: at the place of a reference, or, for ``None``, at no place."""
+    if item is None:
+        return f"::{level} title={_property(title)}::{_data(text)}\n"
     place = f"file={_property(item.path)},line={item.line},col={item.column}"
     if "\n" not in item.finding.text:
-        place += f",endColumn={end}"
-    return f"::{level} {place},title={_property(f'unhub: {class_of(item)}')}::{_data(message(item))}\n"
+        place += f",endColumn={item.column + len(item.finding.text)}"
+    return f"::{level} {place},title={_property(title)}::{_data(text)}\n"
 
 
 def message(item: Item) -> str:
@@ -52,6 +58,9 @@ def message(item: Item) -> str:
         said += f" is now {where_to}"
     elif item.decision.class_ is Class.MIGRATABLE:
         said += f" can move to {where_to}"
+    evidence = item.decision.evidence
+    if evidence is not None and where_to is not None and item.fix is not None:
+        said += f" (verified: {evidence.verdict})"
     return f"{said}: {item.decision.reason}" if item.decision.reason else said
 
 

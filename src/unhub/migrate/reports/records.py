@@ -8,6 +8,7 @@ from typing import Final
 from unhub.image.found import Class, Found
 from unhub.migrate.item import Item
 from unhub.migrate.plan import Plan
+from unhub.migrate.verification.verdict import Verdict, verified
 
 SCHEMA: Final = 1
 """Version of the JSON of findings; a field may be added without a new one."""
@@ -29,6 +30,7 @@ FIELDS: Final = (
     "reason",
     "safety",
     "verified",
+    "verdict",
     "applied",
 )
 """The fields of a record, in their order."""
@@ -54,12 +56,19 @@ def target(item: Item) -> str | None:
     return item.target_text
 
 
+def verdict_of(item: Item) -> Verdict | None:
+    """What verification said of the reference's target, ``None`` where nobody compared."""
+    return item.decision.evidence.verdict if item.decision.evidence else None
+
+
 def record(item: Item, format_name: str) -> Record:
     """One finding; absent values are ``None``.
 
-    ``verified`` is ``unknown`` where there is a target that nobody has compared with the original.
+    ``verified`` is ``unknown`` where there is a target that nobody has compared, or could compare, with the original;
+    ``verdict`` is what comparing said.
     """
     span = item.finding.span
+    verdict = verdict_of(item)
     values = (
         item.path,
         item.line,
@@ -76,7 +85,8 @@ def record(item: Item, format_name: str) -> Record:
         item.decision.rule,
         item.decision.reason,
         _word(item.safety),
-        None if item.decision.target is None else "unknown",
+        None if item.decision.target is None else verified(verdict),
+        _word(verdict),
         item.applied,
     )
     return dict(zip(FIELDS, values, strict=True))

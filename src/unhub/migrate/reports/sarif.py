@@ -19,7 +19,8 @@ from unhub.migrate.item import FilePlan, Item
 from unhub.migrate.look import Lines, SkippedFile
 from unhub.migrate.plan import Plan
 from unhub.migrate.reports.github import LEVELS, message
-from unhub.migrate.reports.records import canonical, class_of, target
+from unhub.migrate.reports.records import canonical, class_of, target, verdict_of
+from unhub.migrate.verification.verdict import verified
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -114,7 +115,13 @@ def _result(item: Item, places: _PlacesByPath) -> _Object:
                 "logicalLocations": [{"fullyQualifiedName": _text(item.finding.where)}],
             }
         ],
-        "properties": {"canonical": canonical(item), "target": target(item), "pulledBy": item.pulled_by},
+        "properties": {
+            "canonical": canonical(item),
+            "target": target(item),
+            "pulledBy": item.pulled_by,
+            "verified": None if item.decision.target is None else verified(verdict_of(item)),
+            "verdict": verdict_of(item),
+        },
     }
     if _level(class_) == "none":
         result["kind"] = "informational"

@@ -9,8 +9,10 @@ from unhub.image.found import Class
 from unhub.migrate.item import Item
 from unhub.migrate.plan import Plan
 from unhub.migrate.reports.records import canonical, target
+from unhub.migrate.verification.verdict import short
 
 _LEFT = (Class.NO_TARGET, Class.CONFLICT, Class.VARIABLE, Class.SHORT_NAME, Class.INVALID, Class.IGNORED)
+_UNVERIFIED = "not verified"
 _ROWS = 200
 """Most rows of a table; GitHub refuses a pull request's text above 65,536 characters."""
 
@@ -32,18 +34,31 @@ def _opening(plan: Plan, moved: list[Item], wrote: bool) -> Iterator[str]:
         verb = "This changes" if wrote else "This would change"
         where_to = ", ".join(map(_code, places))
         yield f"{verb} {_count(len(moved), 'image reference')} in {_count(files, 'file')} (to {where_to})."
-        yield "Only the names of images change; tags, digests and every other byte stay."
+        pinned = any(
+            item.reference and item.reference.digest is None and item.decision.target and item.decision.target.digest for item in moved
+        )
+        added = "; verified digests are added" if pinned else ""
+        yield f"Only the names of images change; tags, digests and every other byte stay{added}."
         yield ""
 
 
 def _moved(moved: list[Item]) -> Iterator[str]:
     if not moved:
         return
-    counts = Counter((canonical(item) or item.finding.text, target(item) or "") for item in moved)
-    rows = [(_code(old), _code(new), str(count), "not verified") for (old, new), count in sorted(counts.items())]
+    counts = Counter((canonical(item) or item.finding.text, target(item) or "", _verdict(item)) for item in moved)
+    rows = [(_code(old), _code(new), str(count), said) for (old, new, said), count in sorted(counts.items())]
     yield from _table(("was", "is now", "places", "verified"), rows)
-    yield "“Not verified”: nobody has yet compared the image behind the new name with the one behind the old name."
-    yield ""
+    if any(said == _UNVERIFIED for _, _, said in counts):
+        yield "“Not verified”: nobody has yet compared the image behind the new name with the one behind the old name."
+        yield ""
+
+
+def _verdict(item: Item) -> str:
+    """The verdict with the digest it is about, or that there is none."""
+    evidence = item.decision.evidence
+    if evidence is None:
+        return _UNVERIFIED
+    return f"{evidence.verdict} ({_code(short(evidence.target_digest))})" if evidence.target_digest else str(evidence.verdict)
 
 
 def _notes(moved: list[Item]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from unhub.image.manifest import INDEXES, Descriptor, Manifest
 from unhub.image.reference import Reference
 from unhub.migrate.verification.platforms import by_platform, compared
 from unhub.migrate.verification.verdict import Evidence, Failure, Verdict, registry_title, short, tagged
-from unhub.registry.answers import Budget, Fetched, Head
+from unhub.registry.answers import Fetched, Head
 
 CHILDREN_MAX: Final = 64
 """Most platforms of one index that are asked about."""
@@ -53,8 +53,7 @@ class CompareOptions:
 class Comparer:
     """Compares references with targets; asks no registry twice about one name.
 
-    ``now`` is the time that all evidence of a run carries. ``spent`` counts GETs of manifests at Docker Hub,
-    ``budget`` is what Docker Hub last said about its limit.
+    ``now`` is the time that all evidence of a run carries. ``spent`` counts GETs of manifests at Docker Hub.
     """
 
     def __init__(self, registries: Registries, history: History, now: datetime.datetime, options: CompareOptions) -> None:
@@ -64,7 +63,6 @@ class Comparer:
         self._options = options
         self._heads: dict[Reference, asyncio.Task[Head | Failure]] = {}
         self.spent = 0
-        self.budget: Budget | None = None
 
     async def compare(self, origin: Reference | None, target: Reference) -> Evidence:
         """What the target serves, beside what Docker Hub serves. Only errors that are no registry's are raised."""
@@ -89,12 +87,9 @@ class Comparer:
 
     async def _ask(self, reference: Reference) -> Head | Failure:
         try:
-            head = await self._registries.head_manifest(reference)
+            return await self._registries.head_manifest(reference)
         except RegistryError as error:
             return Failure.of(error, reference)
-        if reference.is_docker_hub and head.budget is not None:
-            self.budget = head.budget
-        return head
 
     def _evidence(self, origin: Reference | None, target: Reference, verdict: Verdict, **more: object) -> Evidence:
         return replace(Evidence(origin=origin, target=target, verdict=verdict, seen=self._now), **more)  # pyright: ignore[reportArgumentType]
@@ -190,11 +185,9 @@ class Comparer:
     async def _spend(self, origin: Reference, here: Head) -> Manifest | None:
         self.spent += 1
         try:
-            fetched = await self._registries.get_manifest(_by_digest(origin, here.digest))
+            return (await self._registries.get_manifest(_by_digest(origin, here.digest))).manifest
         except RegistryError:
             return None
-        self.budget = fetched.budget or self.budget
-        return fetched.manifest
 
     async def _with_platforms(self, evidence: Evidence, there: Head) -> Evidence:
         manifest = await self.manifest(evidence.target, there)

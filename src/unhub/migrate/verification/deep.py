@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -40,8 +38,8 @@ class Contents(Protocol):
         """Bytes of a blob."""
         ...
 
-    def blob(self, reference: Reference, digest: Digest) -> AsyncIterator[bytes] | AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The bytes of a blob, verified."""
+    async def read_blob(self, reference: Reference, digest: Digest, *, size_max: int) -> bytes:
+        """A whole blob of at most ``size_max`` bytes, its digest verified."""
         ...
 
 
@@ -145,29 +143,12 @@ async def _config(target: Reference, config: Descriptor, platform: str, contents
     if config.size > CONFIG_MAX:
         return _Image(missing=(f"{what} in a readable size: {config.size} bytes",))
     try:
-        data = await _read(target, config, contents)
+        data = await contents.read_blob(target, config.digest, size_max=CONFIG_MAX)
     except NotFound:
         return _Image(missing=(what,))
     except RegistryError as error:
         return _Image(failure=Failure.of(error, target))
     return _Image(created=_created(data))
-
-
-async def _read(target: Reference, config: Descriptor, contents: Contents) -> bytes:
-    stream = contents.blob(target, config.digest)
-    if isinstance(stream, AbstractAsyncContextManager):
-        async with stream as pieces:
-            return await _joined(pieces)
-    return await _joined(stream)
-
-
-async def _joined(pieces: AsyncIterator[bytes]) -> bytes:
-    data = bytearray()
-    async for piece in pieces:
-        data += piece
-        if len(data) > CONFIG_MAX:
-            break
-    return bytes(data)
 
 
 def _created(data: bytes) -> datetime.datetime | None:

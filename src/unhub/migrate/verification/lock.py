@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,7 +22,7 @@ import msgspec
 from unhub.image.digest import Digest
 from unhub.image.errors import ConfigurationError, InvalidDigest, InvalidReference, WriteFailed
 from unhub.image.reference import Reference
-from unhub.migrate.verification.verdict import Evidence, Verdict, tagged
+from unhub.migrate.verification.verdict import PROVEN, Evidence, Verdict, tagged
 
 NAME: Final = "unhub.lock"
 SCHEMA: Final = 1
@@ -109,10 +110,24 @@ class Lock:
         return cls(path, _parse(data, str(path)), exists=True)
 
     def evidence(self, origin: Reference | None, target: Reference) -> Evidence | None:
-        """What was seen of a target, as evidence of that time."""
-        block = self._blocks.get(_key(origin)) if origin else None
+        """What was seen of a target, as evidence of that time.
+
+        A reference that was pinned to the digest that its tag had at the target then is known by that tag.
+        """
+        if origin is None:
+            return None
+        known = self._evidence(origin, target)
+        if known is None and origin.digest is not None and origin.tag is not None:
+            known = self._evidence(replace(origin, digest=None), replace(target, digest=None))
+            if known is None or known.target_digest != origin.digest or known.verdict not in PROVEN:
+                return None
+            return replace(known, origin=origin, target=target, verdict=Verdict.SAME, cause=None, origin_digest=origin.digest)
+        return known
+
+    def _evidence(self, origin: Reference, target: Reference) -> Evidence | None:
+        block = self._blocks.get(_key(origin))
         served = block.targets.get(str(tagged(target))) if block else None
-        if origin is None or block is None or served is None:
+        if block is None or served is None:
             return None
         return Evidence(
             origin=origin,

@@ -14,7 +14,6 @@ from unhub.migrate.verification.deep import Contents, look_deep
 from unhub.migrate.verification.lock import Lock
 from unhub.migrate.verification.question import Question
 from unhub.migrate.verification.verdict import Evidence, Verdict, tagged
-from unhub.registry.answers import Budget
 
 AT_ONCE: Final = 64
 """Most questions that wait for answers at a time; the registries' own limits are kept by the client."""
@@ -55,18 +54,8 @@ class Verifier:
 
     @property
     def wanted(self) -> bool:
-        """See :class:`Proof`."""
+        """See :class:`Proof`: whoever has a verifier asks."""
         return True
-
-    @property
-    def spent(self) -> int:
-        """GETs of manifests at Docker Hub, which it counts."""
-        return self._comparer.spent if self._comparer else 0
-
-    @property
-    def budget(self) -> Budget | None:
-        """What Docker Hub last said about its limit."""
-        return self._comparer.budget if self._comparer else None
 
     @property
     def evidences(self) -> list[Evidence]:
