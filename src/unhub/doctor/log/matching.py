@@ -1,0 +1,80 @@
+"""Which symptoms a text shows: a cheap look for needles first, then the patterns, on short pieces only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from unhub.data.symptoms import Symptom
+
+BEFORE: Final = 1_000
+AFTER: Final = 3_000
+"""Characters before and after a needle that its pattern sees: so that no line makes a pattern slow."""
+
+PIECES_MAX: Final = 4
+"""Pieces of one line that are tried for one symptom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A symptom in a text: the values that its pattern captured, and where it begins."""
+
+    symptom: Symptom
+    params: dict[str, str]
+    start: int
+
+
+class Matcher:
+    """Finds symptoms in texts."""
+
+    def __init__(self, symptoms: Iterable[Symptom]) -> None:
+        self._symptoms = [symptom for symptom in symptoms if symptom.pattern]
+        self._needles = sorted({needle for symptom in self._symptoms for needle in symptom.needles}, key=len)
+
+    def line(self, text: str) -> list[Match]:
+        """The symptoms of a single line."""
+        return list(self._matches(text, spanning=False))
+
+    def joined(self, text: str) -> list[Match]:
+        """The symptoms that span lines, in the joined lines of one build step."""
+        return list(self._matches(text, spanning=True))
+
+    def _matches(self, text: str, *, spanning: bool) -> Iterator[Match]:
+        folded = fold(text)
+        if not any(needle in folded for needle in self._needles):
+            return
+        if len(folded) != len(text):  # a letter whose lower case is longer: places would not agree
+            text = text.encode("ascii", "replace").decode("ascii")
+            folded = fold(text)
+        for symptom in self._symptoms:
+            if symptom.spans == spanning and (match := _match(symptom, text, folded)):
+                yield match
+
+
+def fold(text: str) -> str:
+    """A text as needles are written: lower case, a blank for every hyphen."""
+    return text.lower().replace("-", " ")
+
+
+def _match(symptom: Symptom, text: str, folded: str) -> Match | None:
+    for start, piece in _pieces(symptom, text, folded):
+        if found := symptom.search(piece):
+            params = {name.rstrip("0123456789"): value for name, value in found.groupdict().items() if value}
+            return Match(symptom, params, start + found.start())
+    return None
+
+
+def _pieces(symptom: Symptom, text: str, folded: str) -> Iterator[tuple[int, str]]:
+    if len(text) <= BEFORE + AFTER:
+        if any(needle in folded for needle in symptom.needles):
+            yield 0, text
+        return
+    for needle in symptom.needles:
+        place = folded.find(needle)
+        for _ in range(PIECES_MAX):
+            if place < 0:
+                break
+            start = max(place - BEFORE, 0)
+            yield start, text[start : place + AFTER]
+            place = folded.find(needle, place + AFTER)
