@@ -27,7 +27,7 @@ WOULD_CHANGE = 1
 UNREADABLE = 3
 REFUSED = 4
 
-_SYSTEMS = ("codebuild",)
+_SYSTEMS = ("codebuild", "github-actions")
 
 
 class _Options(TypedDict):
@@ -236,7 +236,8 @@ def _status(done: _Done, options: _Options) -> int:
     from unhub.setup.outcome import Status
 
     statuses = {file.status for file in done.setup.files}
-    if statuses & {Status.REFUSED, Status.BY_HAND}:
+    by_hand = any(note.kind == "by-hand" for file in done.setup.files for note in file.notes)
+    if by_hand or statuses & {Status.REFUSED, Status.BY_HAND}:
         return REFUSED
     if options["strict"] and any(file.unreadable for file in done.setup.skipped):
         return UNREADABLE

@@ -11,14 +11,14 @@ from unhub.formats._choice import choose
 from unhub.formats._text import Mapped
 from unhub.formats._yaml.parse import Alias, Document, Empty, Mapping, Node, Pair, Scalar
 from unhub.formats._yaml.parse import Sequence as List
-from unhub.image.errors import RefusedError, SelfCheckFailed, UnreadableError
+from unhub.image.errors import RefusedError, UnreadableError
 from unhub.image.source import Source
 from unhub.setup.called import all_acts
 from unhub.setup.commands import Act, Does, of_text
+from unhub.setup.file import CiFile
 from unhub.setup.login_line import Form, login
 from unhub.setup.logins import judge, named, region_problem, repair_texts
-from unhub.setup.outcome import FileSetup, Note, Status, System, Wishes
-from unhub.setup.yaml_insertion import Editor
+from unhub.setup.outcome import FileSetup, Status, System, Wishes
 from unhub.setup.yaml_text import Value
 
 _AFTER_ENV = ("proxy", "batch", "phases", "reports", "artifacts", "cache")
@@ -61,34 +61,19 @@ def names_files(source: Source) -> list[str]:
 
 def set_up(source: Source, wishes: Wishes) -> FileSetup:
     """The login and ``DOCKER_BUILDKIT`` for one buildspec."""
-    result = FileSetup(source.path, source.data, Status.NOT_NEEDED)
-    editor = Editor(source.path, source.data)
-    try:
-        _Buildspec(source, wishes, editor, result).set_up()
-        if editor.changed:
-            result.edits, result.after = editor.finish()
-            result.status = Status.CHANGES
-    except SelfCheckFailed as error:
-        result.status, result.edits = Status.REFUSED, []
-        result.notes.append(Note(source.path, 1, "refused", error.message))
-    except RefusedError as error:
-        result.status, result.edits = Status.BY_HAND, []
-        result.notes.append(Note(source.path, 1, "by-hand", f"{error.message}; insert it by hand: {login(Form.LINE, wishes.region)}"))
-    return result
+    file = _Buildspec(source, wishes)
+    return file.finish(file.set_up)
 
 
 SYSTEM = System("codebuild", "AWS CodeBuild", ("buildspec",), recognise, set_up, names_files)
 
 
-class _Buildspec:
-    """One buildspec on its way to a login."""
+class _Buildspec(CiFile):
+    """One buildspec."""
 
-    def __init__(self, source: Source, wishes: Wishes, editor: Editor, result: FileSetup) -> None:
-        self.source = source
-        self.wishes = wishes
-        self.editor = editor
-        self.result = result
-        document = editor.documents[0] if len(editor.documents) == 1 else None
+    def __init__(self, source: Source, wishes: Wishes) -> None:
+        super().__init__(source, wishes)
+        document = self.documents[0] if len(self.documents) == 1 else None
         root = document.mapping(document.root) if document else None
         if document is None or root is None:
             raise UnreadableError(f"cannot set up {source.path}: it is no buildspec")
@@ -98,10 +83,6 @@ class _Buildspec:
         self.shell = (self.env.text("shell") if self.env else None) or ""
         self.commands = list(self._commands())
         self.acts = all_acts(source, [command.text for command in self.commands], variables(document, root))
-
-    def note(self, node: Node | None, kind: str, text: str) -> None:
-        at = node.span.start if node else 0
-        self.result.notes.append(Note(self.source.path, self.editor.line(at), kind, text))
 
     def set_up(self) -> None:
         """Decide, insert and note."""
@@ -210,9 +191,9 @@ class _Buildspec:
         ]
 
     def _insert_command(self, phase: str, index: int, text: str) -> None:
-        phases_pair = self._pair(self.root, "phases")
+        phases_pair = self.own(self.root, "phases", self.document)
         phases = self._own_mapping(phases_pair)
-        pair = self._pair(phases, phase)
+        pair = self.own(phases, phase, self.document)
         if pair is None:
             self.editor.insert_pair(phases, phase, {"commands": [text]}, before=PHASES[PHASES.index(phase) + 1 :])
             return
@@ -220,7 +201,7 @@ class _Buildspec:
             self.editor.fill(phases, pair, {"commands": [text]})
             return
         inside = self._own_mapping(pair)
-        commands = self._pair(inside, "commands")
+        commands = self.own(inside, "commands", self.document)
         if commands is None:
             self.editor.insert_pair(inside, "commands", [text], before=("finally",))
         elif isinstance(commands.value, List):
@@ -228,20 +209,12 @@ class _Buildspec:
         else:
             self.editor.fill(inside, commands, [text])
 
-    def _pair(self, mapping: Mapping, key: str) -> Pair | None:
-        """The last pair of that name; raises :class:`RefusedError` where the key comes from a merge."""
-        found = next((pair for pair in reversed(mapping.pairs) if pair.name == key), None)
-        if found is None and next(self.document.lookup(mapping, key), None) is not None:
-            raise RefusedError(f"line {self.editor.line(mapping.span.start)}: {key} comes from a merged mapping, which others may use")
-        return found
-
     def _own_mapping(self, pair: Pair | None) -> Mapping:
         if pair is not None and isinstance(pair.value, Mapping):
             return pair.value
         name = pair.name if pair else "phases"
-        what = "an alias, whose mapping others may use" if pair and isinstance(pair.value, Alias) else "no mapping"
         line = self.editor.line(pair.span.start if pair else 0)
-        raise RefusedError(f"line {line}: {name} is {what}")
+        raise RefusedError(f"line {line}: {name} is no mapping")
 
     # DOCKER_BUILDKIT
 
@@ -253,14 +226,14 @@ class _Buildspec:
         if not any({"build", "bud", "bake", "compose", "docker-compose", None} & set(act.words) for act in uses):
             return
         value: Value = {_BUILDKIT: 1}
-        env = self._pair(self.root, "env")
+        env = self.own(self.root, "env", self.document)
         if env is None:
             self.editor.insert_pair(self.root, "env", {"variables": value}, before=_AFTER_ENV)
         elif isinstance(env.value, Empty):
             self.editor.fill(self.root, env, {"variables": value})
         else:
             inside = self._own_mapping(env)
-            pair = self._pair(inside, "variables")
+            pair = self.own(inside, "variables", self.document)
             if pair is None:
                 self.editor.insert_pair(inside, "variables", value, before=_AFTER_VARIABLES)
             elif isinstance(pair.value, Empty):
@@ -303,9 +276,9 @@ class _Buildspec:
     def _foreign_shell(self) -> None:
         line = login(Form.LINE, self.wishes.region)
         if re.search(rb"\bdocker\b", self.source.data) and b"ecr-public" not in self.source.data:
-            self.result.status = Status.BY_HAND
-            text = f"the commands are for {self.shell}, which is not edited here; put this line into pre_build by hand: {line}"
-            self.note(self.env, "by-hand", text)
+            self.by_hand(
+                self.env, f"the commands are for {self.shell}, which is not edited here; put this line into pre_build by hand: {line}"
+            )
 
     def _run_as(self, uses: Sequence[Act]) -> None:
         """A login is for the user who runs it: another phase may run as somebody else."""

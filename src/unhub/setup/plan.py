@@ -24,6 +24,7 @@ from unhub.setup.outcome import FileSetup, Note, Status, System, Wishes
 
 SYSTEMS: Final = {
     "codebuild": "unhub.setup.codebuild",
+    "github-actions": "unhub.setup.github_actions",
 }
 """Every CI that can be set up, and the module that knows it."""
 

@@ -85,7 +85,7 @@ def value_lines(value: Value, indent: int, style: Style) -> list[str]:
 def _after(head: str, value: Value, indent: int) -> list[str]:
     """A single value behind ``head``; a text of several lines as a block whose lines start at column ``indent``."""
     if not isinstance(value, str) or "\n" not in value:
-        return [head + flow(value)]
+        return [head + (flow(value) if isinstance(value, list | dict) else scalar(value))]
     mark = "|" if value.endswith("\n") else "|-"
     lines = value.removesuffix("\n").split("\n")
     return [head + mark, *(" " * indent + line if line else "" for line in lines)]
