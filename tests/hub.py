@@ -11,10 +11,16 @@ What they can is told in ``unhub.demo.running``; images are made with ``unhub.de
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.client
+import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.tools import tool
 from unhub.demo import catalogue
@@ -102,3 +108,60 @@ def small_index(text: str = "hello", *, platforms: tuple[str, ...] = ("linux/amd
     """An index of small images; ``options`` are those of :func:`unhub.demo.images.index`."""
     style = options.get("style", "oci")
     return index([small_image(text, platform=platform, style=style) for platform in platforms], **options)
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer as it came, redirects not followed; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The first error's code."""
+        return str(self.json["errors"][0]["code"])
+
+    @property
+    def message(self) -> str:
+        """The first error's message."""
+        return str(self.json["errors"][0]["message"])
+
+
+def ask(url: str, method: str = "GET", *, source: str | None = None, body: bytes | None = None, **headers: str) -> Said:
+    """One request with a connection of its own; ``source`` is the address it comes from (any of 127.0.0.0/8).
+
+    Header names are written with ``_``: ``Content_Type="application/json"``.
+    """
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20, source_address=(source, 0) if source else None)
+    with contextlib.closing(connection):
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return Said(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+
+
+def basic(name: str, password: str) -> str:
+    """An ``Authorization`` with name and password."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def bearer(hub: Hub, repository: str = "library/node", *, authorization: str | None = None) -> str:
+    """An ``Authorization`` with a token for a repository, without a login unless ``authorization`` is one."""
+    login = {"Authorization": authorization} if authorization else {}
+    said = ask(f"{hub.token_url}?service=registry.docker.io&scope=repository:{repository}:pull", **login)
+    return f"Bearer {said.json['token']}"
+
+
+def manifest(hub: Hub, name: str, method: str = "GET", *, login: str | None = None, source: str | None = None, **headers: str) -> Said:
+    """Ask for the manifest of ``repository:tag`` or ``repository@digest`` with a fresh token."""
+    repository, _, reference = name.partition("@") if "@" in name else name.rpartition(":")
+    token = bearer(hub, repository, authorization=login)
+    return ask(f"{hub.url}/v2/{repository}/manifests/{reference}", method, source=source, Authorization=token, **headers)

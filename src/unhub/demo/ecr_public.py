@@ -47,7 +47,7 @@ class EcrPublic(Registry):
         if route.kind is not Kind.MANIFEST or (asked.method == "HEAD" and not settings.head_counts):
             return None
         rate = settings.rate if caller.account is None else settings.account_rate
-        over = rate is not None and not state.rate.take(caller.label, rate, state.now())
+        over = rate is not None and not state.rate.take(caller.label, rate, settings.burst, state.now())
         return self._limited(LimitKind.RATE, caller) if over or state.is_exhausted(LimitKind.RATE) else None
 
     def count(self, caller: Caller, asked: Asked, route: Route, document: Document) -> None:

@@ -43,7 +43,7 @@ class Asked:
     site: Site
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
     address: str = "127.0.0.1"

@@ -6,6 +6,9 @@ import ipaddress
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
+_TRAVEL = 0.1
+"""The part of a request by which a bucket may be short."""
+
 
 def counted_address(address: str) -> str:
     """What Docker Hub counts by: an IPv4 address, or the first half (/64) of an IPv6 address."""
@@ -48,17 +51,18 @@ class Window:
 
 @dataclass(slots=True)
 class Rate:
-    """A bucket a name that fills by ``rate`` a second, up to one second's worth and at least one."""
+    """A bucket a name that fills by ``rate`` a second, up to ``burst`` or one second's worth, whichever is more."""
 
     _levels: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
-    def take(self, name: str, rate: float, now: float) -> bool:
-        """Take one if there is one."""
-        most = max(rate, 1.0)
+    def take(self, name: str, rate: float, burst: float, now: float) -> bool:
+        """Take one if there is one. A caller whose request travelled a little faster than the one before is not refused for it."""
+        most = max(rate, burst, 1.0)
         level, since = self._levels.get(name, (most, now))
         level = min(most, level + max(0.0, now - since) * rate)
-        self._levels[name] = (level - 1 if level >= 1 else level, now)
-        return level >= 1
+        enough = level >= 1 - _TRAVEL
+        self._levels[name] = (level - 1 if enough else level, now)
+        return enough
 
 
 @dataclass(slots=True)

@@ -85,6 +85,8 @@ class HubSettings:
     rate: float | None = field(default_factory=partial(terms.amount, ECR_PUBLIC, "anonymous", "pulls"))
     """Pulls a second of an address without a login; ``None`` is unlimited."""
     account_rate: float | None = field(default_factory=partial(terms.amount, ECR_PUBLIC, "account", "pulls"))
+    burst: int = 10
+    """Pulls that may come at once before the rate is felt; a number of our own, since none is published."""
     head_counts: bool = True
     """Whether HEAD of a manifest counts towards the rate; not settled."""
     data_limit: int | None = field(default_factory=partial(terms.amount, ECR_PUBLIC, "anonymous", "bytes"))
