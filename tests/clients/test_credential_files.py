@@ -21,6 +21,7 @@ from unhub.registry.credentials import Credential, DockerConfig, HelmRegistryCon
 
 LOGIN = Credential(USER, PASSWORD, "the test")
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+NO_DAEMON = {"DOCKER_HOST": "unix:///nonexistent.sock"}
 NODE = "docker/library/node:20-alpine"
 
 
@@ -104,6 +105,13 @@ def test_what_helm_writes_is_read(home: Home, registry: Registry) -> None:
     home.run(tool("helm"), "registry", "login", "--plain-http", "-u", USER, "--password-stdin", registry.name, stdin=PASSWORD)
     written = home.folder / ".config" / "helm" / "registry" / "config.json"
     assert pair(HelmRegistryConfig.load(written).find(registry.name)) == (USER, PASSWORD)
+
+
+@pytest.mark.parametrize("docker", ["docker", "/usr/bin/docker"])
+def test_what_docker_writes_is_read(home: Home, registry: Registry, docker: str) -> None:
+    """Without a daemon docker asks the registry itself, and writes what it always writes."""
+    home.run(tool(docker), "login", "-u", USER, "--password-stdin", registry.name, stdin=PASSWORD, **NO_DAEMON)
+    assert pair(DockerConfig.load(home.folder / ".docker").find(registry.name)) == (USER, PASSWORD)
 
 
 # we write, they read
@@ -227,6 +235,23 @@ def test_they_pull_anonymously_and_show_the_reason_when_aws_refuses(home: Home, 
     assert "the permission ecr-public:GetAuthorizationToken is missing" in done.stderr
     assert callers(ecr)
     assert not any("AKIA" in caller for caller in callers(ecr))
+
+
+@pytest.mark.parametrize("docker", ["docker", "/usr/bin/docker"])
+def test_docker_login_and_logout_work_with_our_helper(home: Home, ecr: Hub, docker: str) -> None:
+    name = helper_settings(home, ecr)
+    with aws_endpoint() as aws:
+        settings = {**environment(ecr, aws), **NO_DAEMON}
+        password = home.run("unhub", "login", "--print-password", **settings).stdout
+        home.run(tool(docker), "login", "-u", "AWS", "--password-stdin", name, stdin=password, **settings)
+        written = json.loads((home.folder / ".docker" / "config.json").read_text())
+        assert written["credHelpers"] == {name: "unhub"}
+        assert password.strip() not in json.dumps(written)
+        home.run(*looks(home, name)["buildx"], **settings)
+        assert len(aws.requests) == 1, "the given password is used"
+        home.run(tool(docker), "logout", name, **settings)
+        home.run(*looks(home, name)["buildx"], **settings)
+        assert len(aws.requests) == 2
 
 
 def test_unhub_login_logs_skopeo_podman_and_buildx_in(home: Home, ecr: Hub) -> None:

@@ -369,6 +369,9 @@ def test_helm_falls_back_to_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert login(helm.find("a")) == ("docker", "p")
     assert helm.store("a", Credential("helm", "p", "")) == "~/.config/helm/registry/config.json"
     assert login(HelmRegistryConfig.load().find("a")) == ("helm", "p")
+    docker(tmp_path / "home" / ".docker", "{}").path.write_text("{broken")
+    assert login(HelmRegistryConfig.load().find("a")) == ("helm", "p")
+    assert HelmRegistryConfig.load().find("b") is None
     monkeypatch.setenv("HELM_CONFIG_HOME", str(tmp_path / "helm"))
     assert credentials.helm_registry_path() == tmp_path / "helm" / "registry" / "config.json"
     monkeypatch.setenv("HELM_REGISTRY_CONFIG", str(tmp_path / "named"))

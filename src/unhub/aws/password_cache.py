@@ -120,7 +120,7 @@ class PasswordCache:
     def forget(self) -> bool:
         """Remove every password of this folder; says whether there was one."""
         gone = False
-        for path in self._folder.glob("ecr-public-*.json"):
+        for path in self._folder.glob("*ecr-public-*.json*"):  # with what a killed process was writing
             with contextlib.suppress(OSError):
                 path.unlink()
                 gone = True

@@ -122,9 +122,9 @@ class PodmanAuth(LoginFile):
 class HelmRegistryConfig(LoginFile):
     """Helm's ``registry/config.json``; where it has no login, helm reads docker's file."""
 
-    def __init__(self, path: Path, shown: str | None = None, *, docker: DockerConfig | None = None) -> None:
+    def __init__(self, path: Path, shown: str | None = None, *, with_docker: bool = False) -> None:
         super().__init__(path, shown)
-        self._docker = docker
+        self._with_docker = with_docker
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -132,12 +132,18 @@ class HelmRegistryConfig(LoginFile):
         if path is not None:
             return cls(path, _shown(path))
         path = helm_registry_path()
-        return cls(path, _shown(path), docker=DockerConfig.load())
+        return cls(path, _shown(path), with_docker=True)
 
     def find(self, registry: str) -> Credential | None:
         """The login that helm would use; may run a helper and block."""
-        found = super().find(registry)
-        return found or (self._docker.find(registry) if self._docker else None)
+        return super().find(registry) or (self._from_docker(registry) if self._with_docker else None)
+
+    def _from_docker(self, registry: str) -> Credential | None:
+        try:
+            docker = DockerConfig.load()
+        except CredentialsError:
+            return None  # helm passes over a file of docker's that is broken
+        return docker.find(registry)
 
 
 def docker_config_path() -> Path:

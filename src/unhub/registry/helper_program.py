@@ -153,6 +153,7 @@ def _write(pipe: IO[bytes], message: bytes) -> None:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the helper and whatever it started: a child of it may hold the pipe."""
-    with contextlib.suppress(OSError):
+    process.kill()
+    with contextlib.suppress(OSError, AttributeError):  # there are no process groups on Windows
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(5)
