@@ -410,7 +410,7 @@ def test_without_a_login_the_same_words_are_a_limit() -> None:
 @pytest.mark.parametrize("login", [LOGIN, None])
 def test_a_hostile_realm_gets_neither_login_nor_request(realm: str, login: Credential | None) -> None:
     talk = Talk("docker.io", HUB, lambda _: challenged(f'Bearer realm="{realm}",service="registry.docker.io"'), login)
-    with pytest.raises(BadAnswer, match="is not trusted .*nothing was sent there") as caught:
+    with pytest.raises(BadAnswer, match=r"is not trusted .*nothing was sent there") as caught:
         talk.get()
     assert talk.sent == [("GET", f"{HUB}/v2/library/node/manifests/latest", "nothing")]
     assert "secret" not in str(caught.value)
@@ -425,14 +425,14 @@ def test_a_realm_that_turns_hostile_later_gets_nothing_either() -> None:
         return challenged(f'Bearer realm="{next(realms)}",service="x"')
 
     talk = Talk("docker.io", HUB, respond, LOGIN)
-    with pytest.raises(BadAnswer, match="evil.example"):
+    with pytest.raises(BadAnswer, match=r"evil\.example"):
         talk.get()
     assert all("evil.example" not in row[1] for row in talk.sent)
 
 
 def test_a_token_service_that_redirects_is_not_followed() -> None:
     talk = Talk("docker.io", HUB, hub(lambda _: answer(307, Location="https://evil.example/token")), LOGIN)
-    with pytest.raises(BadAnswer, match="cannot get a token from auth.docker.io: it redirects elsewhere"):
+    with pytest.raises(BadAnswer, match=r"cannot get a token from auth\.docker\.io: it redirects elsewhere"):
         talk.get()
     assert all("evil.example" not in row[1] for row in talk.sent)
 
@@ -473,8 +473,17 @@ def test_what_is_no_token_is_not_sent_as_one(body: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [({}, 60), ({"expires_in": 300}, 300), ({"expires_in": 0}, 60), ({"expires_in": -5}, 60), ({"expires_in": "soon"}, 60)]
-    + [({"expires_in": None}, 60), ({"expires_in": True}, 60), ({"expires_in": 1e12}, 86400), ({"expires_in": 90.5}, 90.5)],
+    [
+        ({}, 60),
+        ({"expires_in": 300}, 300),
+        ({"expires_in": 0}, 60),
+        ({"expires_in": -5}, 60),
+        ({"expires_in": "soon"}, 60),
+        ({"expires_in": None}, 60),
+        ({"expires_in": True}, 60),
+        ({"expires_in": 1000000000000.0}, 86400),
+        ({"expires_in": 90.5}, 90.5),
+    ],
 )
 def test_a_token_holds_as_long_as_its_service_says_and_a_minute_where_it_says_nothing(said: dict[str, object], seconds: float) -> None:
     conversation = fetch_token(TokenWanted("https://r.example/t", None, None))

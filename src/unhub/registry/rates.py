@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 class Bucket:
     """A token bucket that holds one token, so that no window of time ever has more requests than the rate allows.
 
-    Callers are served in the order in which they came. ``rate`` is in requests a second, 0 means no limit;
-    ``clock`` gives seconds that only grow.
+    Callers are served in the order in which they came. ``rate`` is in requests a second, 0 means no limit, and may be
+    changed at any time; ``clock`` gives seconds that only grow.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.rate = rate
         self._clock = clock
         self._sleep = sleep
-        self._next = clock()
+        self._last: float | None = None
         self._paused_until = clock()
         self._turn = asyncio.Lock()
 
@@ -28,8 +28,7 @@ class Bucket:
         async with self._turn:
             while (wait := self._wait()) > 0:
                 await self._sleep(wait)
-            if self.rate:
-                self._next = max(self._next, self._clock()) + 1 / self.rate
+            self._last = self._clock()
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long: the registry said so."""
@@ -41,5 +40,7 @@ class Bucket:
         return paused + (max(requests - 1, 0) / self.rate if self.rate else 0.0)
 
     def _wait(self) -> float:
-        until = max(self._next, self._paused_until) if self.rate else self._paused_until
+        until = self._paused_until
+        if self.rate and self._last is not None:
+            until = max(until, self._last + 1 / self.rate)
         return until - self._clock()

@@ -168,9 +168,6 @@ class Site:
                         result.close()
         except StopIteration as end:
             return end.value
-        finally:
-            if self.auth.refused is not None:
-                self.bucket.rate = self._tools.settings.rate(self.registry, login=False)
 
     async def _fetch_token(self, wanted: TokenWanted) -> Token:
         conversation = fetch_token(wanted)
@@ -192,6 +189,7 @@ class Site:
         retries = self.retries()
         while True:
             if own:
+                self.bucket.rate = self._tools.settings.rate(self.registry, login=self.auth.credential is not None)
                 await self.bucket.take()
                 self.requests_sent += not self._tools.settings.offline
             try:

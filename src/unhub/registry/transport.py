@@ -133,8 +133,8 @@ class Transport:
                 proxy=None if proxy is None else proxy[0],
                 proxy_headers=None if proxy is None else proxy[1],
             )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _trouble(error, self._settings) from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, _Failed) as error:
+            raise _trouble(error.error if isinstance(error, _Failed) else error, self._settings) from None
         headers = tuple((str(name), str(value)) for name, value in response.headers.items())
         opened = Opened(response.status, headers, b"", address.netloc, response)
         if opened.status in (200, 206) and (opened.header("content-encoding") or "identity").lower() != "identity":
@@ -158,6 +158,7 @@ class Transport:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds),
                 auto_decompress=False,
                 trust_env=False,
+                middlewares=(_once,),
                 max_line_size=_HEADER_MAX,
                 max_field_size=_HEADER_MAX,
             )
@@ -175,6 +176,22 @@ class Transport:
             return url, {}
         pair = f"{unquote(url.raw_user)}:{unquote(url.raw_password or '')}"
         return url.with_user(None), {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+class _Failed(Exception):
+    """A request that failed; wraps the library's error, which would make it send the request again."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once: the library's silent second attempt would be counted by no rate."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Failed(error) from None
 
 
 class _AddressRefused(OSError):
