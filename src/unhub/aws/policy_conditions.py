@@ -10,7 +10,6 @@ as a number, date or address matches nothing.
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 import ipaddress
 import operator
@@ -19,34 +18,46 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import Any
 
 from unhub.aws.json_places import Place
 from unhub.aws.policy_context import Context
 from unhub.aws.policy_match import matches_arn, matches_text
 from unhub.aws.truth import Truth, all_of, any_of, negated
 
-Readable = TypeVar("Readable")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Compare(Protocol):
-    """How one value of the request is compared with one value of the policy."""
+class Values(Enum):
+    """What an operator compares, in the words of a message."""
 
-    def __call__(self, wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-        """Whether ``value``, of the request, is what ``wanted``, of the policy, names."""
-        ...
+    TEXT = "text"
+    ARN = "an ARN"
+    BOOLEAN = "true or false"
+    NUMBER = "a number"
+    DATE = "a date"
+    BINARY = "base64"
+    ADDRESS = "an address or a network"
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An operator without prefix and suffix; ``reads`` is what its values must be, in words and as a check."""
+    """An operator without prefix and suffix.
+
+    ``order`` compares the request's value with the policy's where both mean something, such as a number.
+    """
 
     name: str
-    compare: Compare
+    values: Values
     negated: bool = False
-    values: str = "text"
-    reads: Callable[[str], object] = str
-    variables: bool = False
+    wildcards: bool = False
+    ignore_case: bool = False
+    order: Callable[[Any, Any], bool] = operator.eq
+
+    @property
+    def variables(self) -> bool:
+        """Whether ``${…}`` may stand among its values."""
+        return self.values in (Values.TEXT, Values.ARN, Values.BOOLEAN) and self is not NULL
 
 
 class Quantifier(Enum):
@@ -108,34 +119,45 @@ def _missing(asked: Operator) -> bool:
 
 def _meets(condition: Condition, value: str, context: Context, *, variables: bool) -> Truth:
     base = condition.operator.base
-    found = any_of(base.compare(wanted, value, context, variables=variables) for wanted in condition.values)
+    found = any_of(_is(base, wanted, value, context, variables=variables) for wanted in condition.values)
     return negated(found) if base.negated else found
 
 
-def _string(*, wildcards: bool = False, ignore_case: bool = False) -> Compare:
-    def compare(wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-        if ignore_case:
-            context = Context({key: tuple(one.lower() for one in values) for key, values in context.values.items()}, context.complete)
-            wanted, value = wanted.lower(), value.lower()
-        return matches_text(wanted, value, context, variables=variables, wildcards=wildcards)
+def _is(base: Base, wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
+    """Whether one value of the request is what one value of the policy names."""
+    match base.values:
+        case Values.TEXT | Values.BOOLEAN:
+            if base.ignore_case:
+                wanted, value, context = wanted.lower(), value.lower(), _lower(context)
+            return matches_text(wanted, value, context, variables=variables, wildcards=base.wildcards)
+        case Values.ARN:
+            return matches_arn(wanted, value, context, variables=variables)
+        case _:
+            try:
+                return base.order(_meaning(base.values, value), _meaning(base.values, wanted))
+            except ValueError:
+                return False
 
-    return compare
+
+def _lower(context: Context) -> Context:
+    return Context({key: tuple(one.lower() for one in values) for key, values in context.values.items()}, context.complete)
 
 
-def _arn(wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-    return matches_arn(wanted, value, context, variables=variables)
-
-
-def _read(reads: Callable[[str], Readable], compare: Callable[[Readable, Readable], object]) -> Compare:
-    """Compare what two texts mean; what cannot be read matches nothing. The request's value goes first."""
-
-    def compared(wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-        try:
-            return bool(compare(reads(value), reads(wanted)))
-        except ValueError:
-            return False
-
-    return compared
+def _meaning(values: Values, text: str) -> object:
+    """What a text means; raises :class:`ValueError` where it means nothing of the kind."""
+    match values:
+        case Values.BOOLEAN:
+            return _boolean(text)
+        case Values.NUMBER:
+            return _number(text)
+        case Values.DATE:
+            return _date(text)
+        case Values.BINARY:
+            return base64.b64decode(text, validate=True)
+        case Values.ADDRESS:
+            return ipaddress.ip_network(text, strict=False)
+        case _:
+            return text
 
 
 def _number(text: str) -> Decimal:
@@ -160,59 +182,45 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _binary(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise ValueError(text) from None
+def within(address: Network, network: Network) -> bool:
+    """Whether an address of the request is in a network of the policy; a network in the request is in none."""
+    return address.num_addresses == 1 and address.network_address in network
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(text, strict=False)
-
-
-def _address(wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-    try:
-        return ipaddress.ip_address(value) in _network(wanted)
-    except ValueError:
-        return False
-
-
-def _bool(wanted: str, value: str, context: Context, *, variables: bool) -> Truth:
-    return _string(ignore_case=True)(wanted, value, context, variables=variables)
-
-
-_ORDERS = {
-    "Equals": operator.eq,
-    "NotEquals": operator.eq,
-    "LessThan": operator.lt,
-    "LessThanEquals": operator.le,
-    "GreaterThan": operator.gt,
-    "GreaterThanEquals": operator.ge,
-}
-
-NULL = Base("Null", _bool, values="true or false", reads=_boolean)
+NULL = Base("Null", Values.BOOLEAN)
 """Asks whether the key is missing."""
 
+_ALL = (
+    Base("StringEquals", Values.TEXT),
+    Base("StringNotEquals", Values.TEXT, negated=True),
+    Base("StringEqualsIgnoreCase", Values.TEXT, ignore_case=True),
+    Base("StringNotEqualsIgnoreCase", Values.TEXT, negated=True, ignore_case=True),
+    Base("StringLike", Values.TEXT, wildcards=True),
+    Base("StringNotLike", Values.TEXT, negated=True, wildcards=True),
+    Base("NumericEquals", Values.NUMBER),
+    Base("NumericNotEquals", Values.NUMBER, negated=True),
+    Base("NumericLessThan", Values.NUMBER, order=operator.lt),
+    Base("NumericLessThanEquals", Values.NUMBER, order=operator.le),
+    Base("NumericGreaterThan", Values.NUMBER, order=operator.gt),
+    Base("NumericGreaterThanEquals", Values.NUMBER, order=operator.ge),
+    Base("DateEquals", Values.DATE),
+    Base("DateNotEquals", Values.DATE, negated=True),
+    Base("DateLessThan", Values.DATE, order=operator.lt),
+    Base("DateLessThanEquals", Values.DATE, order=operator.le),
+    Base("DateGreaterThan", Values.DATE, order=operator.gt),
+    Base("DateGreaterThanEquals", Values.DATE, order=operator.ge),
+    Base("Bool", Values.BOOLEAN, ignore_case=True),
+    Base("BinaryEquals", Values.BINARY),
+    Base("IpAddress", Values.ADDRESS, order=within),
+    Base("NotIpAddress", Values.ADDRESS, negated=True, order=within),
+    Base("ArnEquals", Values.ARN),
+    Base("ArnLike", Values.ARN),
+    Base("ArnNotEquals", Values.ARN, negated=True),
+    Base("ArnNotLike", Values.ARN, negated=True),
+    NULL,
+)
 
-def _bases() -> list[Base]:
-    texts = {"Equals": _string(), "EqualsIgnoreCase": _string(ignore_case=True), "Like": _string(wildcards=True)}
-    return [
-        *(Base(f"String{name}", compare, variables=True) for name, compare in texts.items()),
-        *(Base(f"StringNot{name}", compare, negated=True, variables=True) for name, compare in texts.items()),
-        *(Base(f"Arn{name}", _arn, variables=True) for name in ("Equals", "Like")),
-        *(Base(f"ArnNot{name}", _arn, negated=True, variables=True) for name in ("Equals", "Like")),
-        *(Base(f"Numeric{name}", _read(_number, order), name == "NotEquals", "a number", _number) for name, order in _ORDERS.items()),
-        *(Base(f"Date{name}", _read(_date, order), name == "NotEquals", "a date", _date) for name, order in _ORDERS.items()),
-        Base("Bool", _bool, values="true or false", reads=_boolean, variables=True),
-        Base("BinaryEquals", _read(_binary, operator.eq), values="base64", reads=_binary),
-        Base("IpAddress", _address, values="an address or a network", reads=_network),
-        Base("NotIpAddress", _address, negated=True, values="an address or a network", reads=_network),
-        NULL,
-    ]
-
-
-BASES = {base.name.lower(): base for base in _bases()}
+BASES = {base.name.lower(): base for base in _ALL}
 """Every operator of section 5.5, by its name in lower case."""
 
 
@@ -236,7 +244,7 @@ def wrong_value(base: Base, value: str, *, variables: bool) -> str | None:
     if base.variables and variables and "${" in value:
         return None
     try:
-        base.reads(value)
+        _meaning(base.values, value)
     except ValueError:
-        return base.values
+        return base.values.value
     return None

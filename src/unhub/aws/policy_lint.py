@@ -118,8 +118,8 @@ def _unknown_action(policy: Policy, statement: Statement) -> Iterator[Mistake]:
             says = f"there is no action {pattern}: {name} belongs to {elsewhere[0].partition(':')[0]}"
             yield _mistake("unknown-action", policy, statement, says, f"Write {elsewhere[0]}")
         elif service.lower() == "ecr-public" and not any(matches_action(pattern, action) for action in known):
-            near = get_close_matches(pattern, known, n=1)
-            fix = f"Write {near[0]}" if near else "`unhub iam-policy` prints the actions that are needed"
+            near = get_close_matches(name, [action.partition(":")[2] for action in known], n=1)
+            fix = f"Write ecr-public:{near[0]}" if near else "`unhub iam-policy` prints the actions that are needed"
             yield _mistake("unknown-action", policy, statement, f"no action of ECR Public is called {pattern}", fix)
 
 
