@@ -27,7 +27,7 @@ WOULD_CHANGE = 1
 UNREADABLE = 3
 REFUSED = 4
 
-_SYSTEMS = ("codebuild", "github-actions")
+_SYSTEMS = ("codebuild", "github-actions", "gitlab-ci")
 
 
 class _Options(TypedDict):

@@ -25,6 +25,7 @@ from unhub.setup.outcome import FileSetup, Note, Status, System, Wishes
 SYSTEMS: Final = {
     "codebuild": "unhub.setup.codebuild",
     "github-actions": "unhub.setup.github_actions",
+    "gitlab-ci": "unhub.setup.gitlab_ci",
 }
 """Every CI that can be set up, and the module that knows it."""
 
