@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -180,8 +181,10 @@ def _builds(options: _Options) -> Builds:
     per_day, per_hour = options["builds_per_day"], options["builds_per_hour"]
     if per_day is not None and per_hour is not None:
         raise UsageError("cannot use --builds-per-day together with --builds-per-hour")
-    said = None if per_day is None and per_hour is None else Fraction(str(per_day)) if per_day is not None else 24 * Fraction(str(per_hour))
-    return Builds(said, options["addresses"], options["runners"])
+    number, hours = (per_day, 1) if per_hour is None else (per_hour, 24)
+    if number is not None and not math.isfinite(number):
+        raise UsageError(f"cannot forecast {number} builds: that is no number")
+    return Builds(None if number is None else hours * Fraction(str(number)), options["addresses"], options["runners"])
 
 
 def _platforms(texts: Sequence[str]) -> tuple[Platform, ...]:
@@ -235,13 +238,13 @@ def _show(found: Found, form: str) -> None:
     if form == "json":
         write(limits_data.render(found))
         return
-    page = limits_text.Page(found.start, terminal_width(sys.stdout), _speaks_unicode(), colourful(sys.stdout))
+    page = limits_text.Page(found.start, terminal_width(sys.stdout), speaks_unicode(), colourful(sys.stdout))
     write("".join(f"{line}\n" for line in limits_text.lines(found, page)))
     if found.outlooks[0].builds.per_day is None:
         say("`--builds-per-day N` tells when the limits are reached; `unhub facts note` tells more about them")
 
 
-def _speaks_unicode() -> bool:
+def speaks_unicode() -> bool:
     """Whether the terminal's own encoding has braille; our output is UTF-8 in any case, but a terminal may not read it."""
     try:
         "\u28ff\u2504".encode(sys.stdout.encoding or "ascii")

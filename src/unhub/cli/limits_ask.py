@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from unhub.cli.configuration import Configuration
-from unhub.cli.network import Network, logins, open_client
-from unhub.cli.output import Progress
+from unhub.cli.network import Network, client_settings, logins, open_client
+from unhub.cli.output import Progress, printable, say
 from unhub.data.terms import Caller, Limit, Terms
 from unhub.image.errors import CredentialsError, LimitKind, RateLimited, RegistryError
 from unhub.image.reference import DOCKER_HUB, Reference
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from unhub.image.manifest import Platform
     from unhub.migrate.sizes import Size
     from unhub.registry.client import RegistryClient
+
+
+PATIENCE = 5.0
+"""Seconds that are waited between attempts, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +68,26 @@ async def ask(network: Network, configuration: Configuration, questions: Questio
     from unhub.migrate.sizes import sizes
 
     answers = Answers()
-    async with open_client(replace(network, login=False), configuration) as client:
+    async with _impatient(replace(network, login=False), configuration) as client:
         answers.asked.append(await _probe(client, questions.probe, questions.hub, "anonymous"))
-    async with open_client(network, configuration) as client:
-        if _has_login(network):
+    if _has_login(network):
+        async with _impatient(network, configuration) as client:
             answers.asked.append(await _probe(client, questions.probe, questions.hub, "account"))
+    async with open_client(network, configuration) as client:
         progress = Progress("asking for sizes", "images", estimate=True)
         try:
             answers.sizes, answers.failed = await sizes(client, questions.images, questions.platforms, progress)
         finally:
             progress.end()
     return answers
+
+
+def _impatient(network: Network, configuration: Configuration) -> RegistryClient:
+    """A client that does not wait for a limit to pass: that it is reached is the answer."""
+    from unhub.registry.client import RegistryClient
+
+    settings = replace(client_settings(network, configuration), patience_seconds=PATIENCE)
+    return RegistryClient(settings, logins(network), notice=lambda text: say(f"unhub: {printable(text)}"))
 
 
 def _has_login(network: Network) -> bool:
@@ -95,9 +108,16 @@ async def _probe(client: RegistryClient, probe: Reference, hub: Terms, caller: C
     except RegistryError as error:
         return Asked(caller, f"not known: {error.message}", dated, error=error)
     if head.budget is None:
-        says = "not limited (no ratelimit headers)"
-        return Asked(caller, says, msgspec.structs.replace(dated, amount=None) if dated else None, 0)
+        return Asked(caller, "not limited (no ratelimit headers)", _without_amount(hub, dated), 0)
     return _left(caller, head.budget, hub, dated)
+
+
+def _without_amount(hub: Terms, dated: Limit | None) -> Limit | None:
+    """A caller's limit where there is none: for an account, in the words of the paid one's."""
+    if dated is None:
+        return None
+    paid = hub.limit("paid", "pulls") if dated.caller == "account" else None
+    return msgspec.structs.replace(paid or dated, id=dated.id, caller=dated.caller, amount=None)
 
 
 def _left(caller: Caller, budget: Budget, hub: Terms, dated: Limit | None) -> Asked:

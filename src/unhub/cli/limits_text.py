@@ -77,8 +77,9 @@ def _outlook_lines(outlook: Outlook, page: Page) -> Iterator[str]:
         yield from page.wrapped(_side(line, line.after, page), f"    {AFTER + ':':16}", " " * 20)
     for burst in outlook.bursts:
         yield from page.wrapped(_burst(burst), rest="      ")
+    shown = {line.limit.caller for line in outlook.lines if line.limit.amount is None}
     for limit in outlook.terms.limits:
-        if limit.amount is None:
+        if limit.amount is None and not shown:
             yield from page.wrapped(f"{_LOGINS[limit.caller]}: {limit.sentence}{_unsure(limit.confidence)}", rest="      ")
     yield from _costs(outlook, page)
     yield ""
@@ -87,12 +88,10 @@ def _outlook_lines(outlook: Outlook, page: Page) -> Iterator[str]:
 def _verdict_lines(outlooks: Sequence[Outlook], page: Page) -> Iterator[str]:
     """Whether builds need a login at all."""
     for outlook in outlooks:
-        now, after = is_enough(outlook, migrated=False), is_enough(outlook, migrated=True)
-        if now is None or after is None:
-            continue
-        name = _registry_name(outlook.terms)
-        answer = f"Is {name} without a login enough? Now: {_yes(outlook, now, migrated=False)}. After the move: "
-        yield from page.wrapped(answer + _yes(outlook, after, migrated=True), "")
+        if outlook.builds.per_day is not None:
+            now, after = (_enough(outlook, migrated=migrated) for migrated in (False, True))
+            question = f"Is {_registry_name(outlook.terms)} without a login enough?"
+            yield from page.wrapped(f"{question} Now: {now}. {AFTER.capitalize()}: {after}", "", "  ")
 
 
 def _plot_lines(outlook: Outlook, caller: str, page: Page) -> Iterator[str]:
@@ -192,6 +191,8 @@ def _costs(outlook: Outlook, page: Page) -> Iterator[str]:
 def _cost(cost: Cost, estimate: MonthlyCost) -> str:
     least = "at least " if cost.unknown else ""
     row = estimate.price
+    if cost.unknown and not cost.moved:
+        return "of unknown size"
     if not estimate.billed:
         return f"{least}{bytes_text(cost.moved)}" + (
             ", as far as sizes are known within what is free" if cost.unknown else ", within what is free"
@@ -201,21 +202,21 @@ def _cost(cost: Cost, estimate: MonthlyCost) -> str:
     return f"{above}: an estimate of {least}{estimate.usd:,} USD ({row.says}; {doubts})"
 
 
-def _yes(outlook: Outlook, enough: bool, *, migrated: bool) -> str:
-    lines = [line for line in outlook.lines if line.limit.caller == "anonymous" and not line.before_login]
-    sides = [(line, line.after if migrated else line.now) for line in lines]
-    figures = [
-        f"{_figure(line.limit, side.meter.per_window + side.meter.used)} of {line.limit.text}"
-        for line, side in sides
-        if line.limit.amount is not None and (side.meter.reached is not None) != enough
-    ]
+def _enough(outlook: Outlook, *, migrated: bool) -> str:
+    enough = is_enough(outlook, migrated=migrated)
+    lines = [line for line in outlook.lines if line.limit.caller == "anonymous" and not line.before_login and line.limit.amount]
+    sides = [(line.limit, line.after if migrated else line.now) for line in lines]
     if not any(side.meter.per_build or side.unknown for _, side in sides):
         return "yes (nothing is pulled)"
-    unknown = any(side.unknown for _, side in sides)
-    answer = "yes" if enough else "no"
-    if enough and unknown:
-        answer = "yes, as far as sizes are known"
-    return f"{answer} ({'; '.join(figures)})" if figures else answer
+    figures = "; ".join(_share(limit, side) for limit, side in sides if enough is not False or side.meter.reached)
+    return f"{'not known' if enough is None else 'yes' if enough else 'no'} ({figures})"
+
+
+def _share(limit: Limit, side: Side) -> str:
+    """How much of a limit the fullest window takes."""
+    if side.unknown and not side.meter.per_build:
+        return "no size is known"
+    return f"{'at least ' if side.unknown else ''}{_figure(limit, side.meter.per_window + side.meter.used)} of {limit.text}"
 
 
 def _figure(limit: Limit, amount: int) -> str:

@@ -111,14 +111,18 @@ def outlook(
 
 
 def is_enough(outlook: Outlook, *, migrated: bool) -> bool | None:
-    """Whether builds without a login reach none of a registry's limits; ``None`` where it is not said how much is built.
+    """Whether builds without a login reach none of a registry's limits.
 
-    A limit on pulls a second makes builds slow or retry; it does not count here.
+    ``None`` where it is not said how much is built, or where sizes that are not known might reach one. A limit on pulls
+    a second makes builds slow or retry; it does not count here.
     """
     if outlook.builds.per_day is None:
         return None
-    lines = [line for line in outlook.lines if line.limit.caller == "anonymous" and not line.before_login]
-    return all((line.after if migrated else line.now).meter.reached is None for line in lines)
+    lines = [line for line in outlook.lines if line.limit.caller == "anonymous" and not line.before_login and line.limit.amount]
+    sides = [line.after if migrated else line.now for line in lines]
+    if any(side.meter.reached for side in sides):
+        return False
+    return None if any(side.unknown for side in sides) else True
 
 
 def _amounts(terms: Terms, caller: Caller) -> list[Limit]:
