@@ -102,3 +102,37 @@ def test_a_tree_without_such_files(tmp_path: Path) -> None:
     ended = unhub("setup", "codebuild", cwd=tmp_path)
     assert (ended.status, ended.out) == (0, b"")
     assert "there is no file of AWS CodeBuild here" in ended.err
+
+
+def test_migrate_and_setup_in_one_run_that_one_undo_takes_back(tree: Path) -> None:
+    text = BUILDSPEC.replace("- docker build -t app .", "- docker run --rm node:20 npm test\n      - docker build -t app .")
+    (tree / "buildspec.yml").write_text(text)
+    before = {name: (tree / name).read_bytes() for name in ("buildspec.yml", "Dockerfile")}
+    shown = unhub("migrate", "--setup", "codebuild", cwd=tree)
+    assert b"+      - " + LOGIN in shown.out
+    assert b"+FROM public.ecr.aws/docker/library/node:21.7.0-alpine3.19" in shown.out
+    assert unhub("migrate", "--setup", "codebuild", "--write", "--no-verify", cwd=tree).status == 0
+    after = (tree / "buildspec.yml").read_bytes()
+    assert LOGIN in after
+    assert b"docker run --rm public.ecr.aws/docker/library/node:20" in after
+    assert (tree / "Dockerfile").read_bytes().startswith(b"FROM public.ecr.aws/")
+    assert unhub("migrate", "--setup", "codebuild", "--check", "--no-verify", cwd=tree).status == 0, "nothing is left to do"
+    assert unhub("undo", cwd=tree).status == 0
+    assert {name: (tree / name).read_bytes() for name in before} == before
+
+
+def test_a_login_and_a_new_name_on_lines_side_by_side(tree: Path) -> None:
+    (tree / "buildspec.yml").write_text("version: 0.2\nphases:\n  pre_build:\n    commands:\n      - docker pull node:20\n")
+    unhub("migrate", "--setup", "codebuild", "--write", "--no-verify", cwd=tree)
+    lines = (tree / "buildspec.yml").read_bytes().splitlines()
+    assert lines[-2:] == [b"      - " + LOGIN, b"      - docker pull public.ecr.aws/docker/library/node:20"]
+
+
+def test_every_system_of_the_help_can_be_set_up() -> None:
+    from unhub.cli import setup
+    from unhub.setup import plan
+
+    assert tuple(plan.SYSTEMS) == setup.SYSTEMS
+    for name in setup.SYSTEMS:
+        system = plan.system_named(name)
+        assert (system.name, bool(system.title)) == (name, True)

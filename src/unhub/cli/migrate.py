@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from unhub.cli.network import Network, network_options
 from unhub.cli.options import Proving, Selection, Wishes, proving_options, selection_options, wishes_options
 from unhub.cli.output import colourful, printable, say, terminal_width, write, write_bytes
+from unhub.cli.setup import SYSTEMS, show_notes, with_setup
 from unhub.image.errors import UsageError, WriteFailed
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class _Options(TypedDict):
     pin: bool | None
     form: str | None
     summary: Path | None
+    setup: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class _Wanted:
     pin: bool | None
     form: str | None
     summary: Path | None
+    setup: str | None
     asks: bool = False
     off: bool = False
 
@@ -90,6 +93,7 @@ class _Wanted:
 @click.option(
     "--summary", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.md", help="Write the text for a pull request, too."
 )
+@click.option("--setup", type=click.Choice(SYSTEMS), help="Put the login into the files of this CI in the same run (see `unhub setup`).")
 def command(selection: Selection, wishes: Wishes, proving: Proving, network: Network, **options: Unpack[_Options]) -> int:
     """Show what would change below PATHS (default: here) as a diff for `git apply`; with --write, change it.
 
@@ -103,6 +107,8 @@ def command(selection: Selection, wishes: Wishes, proving: Proving, network: Net
     wanted = _wanted(options, proving)
     session = Session.open(selection, wishes, remember=False)
     wanted = _settled(wanted, session)
+    if wanted.setup and session.reads_standard_input:
+        raise UsageError("cannot use --setup with standard input: it looks at a tree")
     if wanted.write and session.reads_standard_input:
         raise UsageError("cannot use --write with standard input", hint="The changed file is written to standard output anyway")
     if wanted.write:
@@ -145,6 +151,7 @@ def _settled(wanted: _Wanted, session: Session) -> _Wanted:
 
 def _finish(plan: Plan, session: Session, wanted: _Wanted, prover: Prover | None) -> int:
     """Write what is to be written, show everything, and tell the exit status."""
+    setup = with_setup(plan, session, wanted.setup) if wanted.setup else None
     stays = kept(plan)
     fails = bool(stays) and wanted.on_missing == "fail"
     if prover is not None and prover.nobody_answered and stays and wanted.write:
@@ -155,6 +162,8 @@ def _finish(plan: Plan, session: Session, wanted: _Wanted, prover: Prover | None
         wanted = replace(wanted, write=wanted.write and not fails)
     run = write_plan(plan, session.base) if wanted.write else None
     _show(plan, session, wanted, run)
+    if setup is not None:
+        show_notes(setup)
     _say_proof(plan, stays, session, wanted, prover)
     _say_written(plan, wanted, run, because="no registry answered" if status == NO_ANSWER else "--on-missing fail" if fails else None)
     if wanted.summary is not None:
@@ -269,7 +278,7 @@ def _say_asked(prover: Prover, *, unlocked: bool) -> None:
     written = prover.save_lock()
     if written is not None:
         say(f"what was seen is kept in {os.path.relpath(written)}")
-    elif unlocked and not prover.verifier.lock.exists:
+    elif unlocked and prover.verifier.lock.changed and not prover.verifier.lock.exists:
         say("`--write-lock` keeps this in unhub.lock, so that `unhub migrate --check` knows it, too")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from unhub.cli.session import Session
     from unhub.migrate.item import Item
     from unhub.migrate.journal import Run
+    from unhub.migrate.plan import Plan
+    from unhub.migrate.run import RunOptions
     from unhub.setup.outcome import Note
     from unhub.setup.plan import SetupPlan
 
@@ -27,7 +29,8 @@ WOULD_CHANGE = 1
 UNREADABLE = 3
 REFUSED = 4
 
-_SYSTEMS = ("codebuild", "github-actions", "gitlab-ci")
+SYSTEMS = ("codebuild", "github-actions", "gitlab-ci")
+"""The CIs that can be set up, as :data:`unhub.setup.plan.SYSTEMS` has them; written out so that ``--help`` imports nothing."""
 
 
 class _Options(TypedDict):
@@ -58,7 +61,7 @@ class _Done:
 
 
 @click.command("setup", short_help="Insert the login into a CI's files.")
-@click.argument("system", metavar="CI", type=click.Choice(_SYSTEMS))
+@click.argument("system", metavar="CI", type=click.Choice(SYSTEMS))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=str))
 @click.option("--write", is_flag=True, help="Make the change: every file or none. `unhub undo` takes it back.")
 @click.option("--diff", "show_diff", is_flag=True, help="Show the change as a diff for `git apply` (the default without --write).")
@@ -121,26 +124,53 @@ def _nothing(kind: type) -> dict[str, Any]:
 
 def plan(session: Session, options: _Options) -> SetupPlan:
     """The plan for one call of ``unhub setup``."""
-    from unhub.migrate.run import RunOptions, plan_run
     from unhub.setup.outcome import Wishes
-    from unhub.setup.plan import left_on_hub, plan_setup, system_named
+    from unhub.setup.plan import plan_setup, system_named
 
     wishes = Wishes(options["region"], options["robust"], options["repair"], options["remove_hub_login"], options["role"])
-    run = RunOptions(
+    system = system_named(options["system"])
+    return plan_setup(system, _run_options(session), session.formats, wishes, lambda: _left_in_tree(session))
+
+
+def with_setup(plan: Plan, session: Session, name: str) -> SetupPlan:
+    """Add what setting up a CI changes to the plan of a migration; what it has to say comes back."""
+    from unhub.setup.outcome import Wishes
+    from unhub.setup.plan import add_setup, left_on_hub, plan_setup, system_named
+
+    whole = session.selection.paths in ((), (".",))
+    setup = plan_setup(
+        system_named(name),
+        _run_options(session),
+        session.formats,
+        Wishes(),
+        lambda: left_on_hub(plan, moved=True) if whole else _left_in_tree(session),
+    )
+    add_setup(plan, setup)
+    return setup
+
+
+def _run_options(session: Session) -> RunOptions:
+    from unhub.migrate.run import RunOptions
+
+    return RunOptions(
         base=session.base,
-        paths=options["paths"] or (".",),
-        use_gitignore=options["use_gitignore"],
+        paths=session.selection.paths or (".",),
+        use_gitignore=session.selection.use_gitignore,
         include=session.migrate.paths,
         exclude=session.migrate.not_paths,
         below=session.mapper.options.below,
         max_file_size=session.migrate.max_file_size,
     )
 
-    def left() -> list[Item]:
-        everything = replace(run, paths=(".", *run.paths), cores=os.cpu_count() or 1)
-        return left_on_hub(plan_run(everything, session.formats, session.mapper, proven=False))
 
-    return plan_setup(system_named(options["system"]), run, session.formats, wishes, left)
+def _left_in_tree(session: Session) -> list[Item]:
+    """What the whole tree takes from Docker Hub, whatever the paths of the call are."""
+    from unhub.migrate.run import plan_run
+    from unhub.setup.plan import left_on_hub
+
+    options = _run_options(session)
+    everything = replace(options, paths=(".", *options.paths), cores=os.cpu_count() or 1)
+    return left_on_hub(plan_run(everything, session.formats, session.mapper, proven=False))
 
 
 def _show_diff(setup: SetupPlan, base: Path) -> None:
