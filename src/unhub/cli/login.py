@@ -65,7 +65,7 @@ def command(
 
     Any source of AWS credentials will do: profile, SSO, role, container, environment. AWS is asked in a region that
     has ECR Public's API, whatever the profile's region is. Where a credential store or helper is set, it keeps the
-    password; otherwise the file does, as plain base64. It holds for 12 hours.
+    password; otherwise the file does, as plain base64. Until when it holds is said.
     """
     wanted = _Wanted(
         tools=tools,
