@@ -137,7 +137,7 @@ def _doings(
 def _uses_images(run: Run, words: Sequence[str | None]) -> bool:
     """Whether a command of a container tool gets images in the step itself."""
     usage = run.usage
-    if usage.by_platform:
+    if usage.by_platform or (usage.stdin == "bake" and "--print" in words):
         return False
     if usage.stdin == "compose":
         return _compose_pulls(words)
