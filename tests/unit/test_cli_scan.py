@@ -69,6 +69,7 @@ def test_one_finding_has_every_field_of_the_contract(tree: Path) -> None:
         "reason": "pulled by the platform before any login step, so at ECR Public's rate without a login",
         "safety": "safe",
         "verified": "unknown",
+        "verdict": None,
         "applied": False,
     }
 
@@ -76,7 +77,7 @@ def test_one_finding_has_every_field_of_the_contract(tree: Path) -> None:
 def test_what_is_absent_is_null(tree: Path) -> None:
     finding = unhub("scan", "--format", "json", cwd=tree).json["findings"][1]
     assert finding["class"] == "already-mirrored"
-    assert [name for name, value in finding.items() if value is None] == ["target", "rule", "verified"]
+    assert [name for name, value in finding.items() if value is None] == ["target", "rule", "verified", "verdict"]
 
 
 def test_each_reference_is_in_one_class_and_the_summary_counts_them(tree: Path) -> None:

@@ -48,22 +48,23 @@ def plan_fix(found: Found, target: Reference, path: str, *, keep_host: bool = Fa
     if target.digest is not None and found.reference.digest is None:
         end = end_of(found)
         edits.append(Edit(end.path or path, Span(end.span.end, end.span.end), _encode(f"@{target.digest}")))
-    if keep_host and found.host_wrap is not None:
+    if keep_host and found.host_wrap is not None and target.name != found.reference.name:
         edits = _wrapped(edits, found.host_wrap, path)
     return Fix(tuple(edits))
 
 
 def _wrapped(edits: list[Edit], wrap: Wrap, path: str) -> list[Edit]:
-    opening = Span(wrap.span.start, wrap.span.start)
-    before = wrap.before
+    opening, closing = Span(wrap.span.start, wrap.span.start), Span(wrap.span.end, wrap.span.end)
+    before, after = wrap.before, wrap.after
     rest: list[Edit] = []
     for edit in edits:
         if edit.span == opening:
             before += edit.replacement
+        elif edit.span == closing:
+            after = edit.replacement + after
         else:
             rest.append(edit)
-    closing = Span(wrap.span.end, wrap.span.end)
-    return [Edit(path, opening, before), *rest, Edit(path, closing, wrap.after)]
+    return [Edit(path, opening, before), *rest, Edit(path, closing, after)]
 
 
 def _name_parts(parts: Sequence[Part]) -> tuple[Part, ...]:

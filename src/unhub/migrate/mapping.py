@@ -246,7 +246,7 @@ class Mapper:
         decision = replace(decision, reason=reason, evidence=evidence)
         if not self.options.pin or decision.target is None or decision.target.digest is not None or evidence.verdict not in PROVEN:
             return decision
-        obstacle = can_pin(found, keep_host=self.options.gitlab_alias)
+        obstacle = can_pin(found)
         if obstacle is not None:
             return replace(decision, reason="; ".join(filter(None, (reason, f"not pinned: {obstacle}"))))
         return replace(decision, target=replace(decision.target, digest=evidence.digest))
@@ -258,7 +258,7 @@ class Mapper:
             not self.options.pin
             or reference.digest is not None
             or not is_known(found)
-            or can_pin(found, keep_host=self.options.gitlab_alias)
+            or can_pin(found)
         ):
             return decision
         evidence = self.proof.evidence(origin, reference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unhub.image.found import Found, Part, Role
 
 
-def can_pin(found: Found, *, keep_host: bool = False) -> str | None:
+def can_pin(found: Found) -> str | None:
     """Why no digest can be written behind a reference, ``None`` where it can.
 
     The bytes that spell its end must spell the tag (or, without one, the name) whole, and nothing else: a tag that is
@@ -15,8 +15,6 @@ def can_pin(found: Found, *, keep_host: bool = False) -> str | None:
         return "its tag stands in a field of its own"
     if found.together is not None:
         return "other commands use the image by this name"
-    if keep_host and found.host_wrap is not None:
-        return "it gets an alias in the same place"
     last = found.parts[-1] if found.parts else None
     if last is None or not last.known or not last.literal or last.span.start == last.span.end:
         return "its end is not spelled out"

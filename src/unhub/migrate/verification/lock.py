@@ -88,12 +88,14 @@ class Lock:
         self._changed = False
 
     @property
+    def changed(self) -> bool:
+        """Whether something was recorded that is not written yet."""
+        return self._changed
+
+    @property
     def wanted(self) -> bool:
         """See :class:`unhub.migrate.verification.question.Proof`: a lock alone asks nobody."""
         return False
-
-    def __len__(self) -> int:
-        return len(self._blocks)
 
     @classmethod
     def read(cls, path: Path) -> Lock:
