@@ -13,6 +13,9 @@ from unhub.aws.trust import ACCOUNT_PLACEHOLDER
 _PLAIN = re.compile(r"(?!(?i:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9_./-]*(?:::?[A-Za-z0-9_./-]+)*(?: [A-Za-z0-9_./-]+)*")
 """Texts that YAML reads as themselves without quotes; a colon is safe inside of a word only."""
 
+_SPECIAL = re.compile("[\x7f-\uffff]")
+"""Characters that are written as escapes; what lies above them YAML takes as it is."""
+
 
 def render(grant: Grant) -> str:
     """The template: a policy for somebody, or the role with its trust where that is wanted."""
@@ -78,5 +81,10 @@ def _entry(start: str, member: object, indent: str) -> Iterator[str]:
 
 def _scalar(text: str) -> str:
     if ACCOUNT_PLACEHOLDER in text:
-        return f"!Sub {json.dumps(text.replace(ACCOUNT_PLACEHOLDER, '${AWS::AccountId}'))}"
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+        return f"!Sub {_quoted(text.replace(ACCOUNT_PLACEHOLDER, '${AWS::AccountId}'))}"
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """A text in YAML's double quotes: JSON's, but for characters that JSON would write as two halves."""
+    return _SPECIAL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
