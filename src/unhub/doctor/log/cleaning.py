@@ -19,7 +19,7 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"  # colours and cursor movements
     r"|\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?"  # titles, links
     r"|\x1b[@-Z\\^_]?"
-    r"|\[\d{1,3}(?:;\d{1,3}){0,8}m"  # colours that lost their escape
+    r"|(?<!u001b)(?<!u001B)(?<!x1b)(?<!033)\[\d{1,3}(?:;\d{1,3}){0,8}m"  # colours that lost their escape, but not one in JSON
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LOGFMT = re.compile(r'\b(?:msg|message|error|err|reason)="((?:[^"\\]|\\.)*)"')
