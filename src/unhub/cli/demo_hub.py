@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -89,6 +90,7 @@ def command(**options: Any) -> int:
     token = os.environ.get("UNHUB_DEMO_TOKEN") or secrets.token_urlsafe(18)
     with ExitStack() as stack:
         _hold_signals(stack)
+        _allow_many_connections()
         hub, ecr, api = _start(stack, options, token)
         facts = _facts(hub, ecr, api, token)
         write(_introduction(facts, styles=colourful(sys.stdout)))
@@ -103,6 +105,14 @@ def _hold_signals(stack: ExitStack) -> None:
     """Let the signals that end us wait until we ask for them, in every thread that starts from here on."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+
+
+def _allow_many_connections() -> None:
+    """Take as many open files as this user may have: each client holds a few connections, and there may be hundreds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _start(stack: ExitStack, options: dict[str, Any], token: str) -> tuple[Hub, Hub | None, Api | None]:

@@ -36,6 +36,9 @@ class Window:
         added = self._added.get(name)
         while added and added[0][0] <= now - self.seconds:
             self._sums[name] -= added.popleft()[1]
+        if not added:
+            self._added.pop(name, None)
+            self._sums.pop(name, None)
         return self._sums[name]
 
     def add(self, name: str, amount: int, now: float) -> None:

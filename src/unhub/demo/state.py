@@ -15,7 +15,7 @@ from unhub.demo.store import Store
 from unhub.demo.tokens import Mint
 from unhub.image.errors import LimitKind
 
-LOG_MOST = 200_000
+LOG_MOST = 100_000
 """Requests that are remembered; older ones are forgotten."""
 
 MONTH = 30 * 86400
