@@ -16,6 +16,7 @@
     │   ├── AccessRefused           5   401, 403 or a refused login: private, misspelt, or stale credentials
     │   ├── RateLimited             5   429, of one of the kinds that are told apart
     │   └── BadAnswer               5   an answer that breaks the protocol: wrong digest, HTML, too large
+    ├── ServeError                  5   what the mirror answers instead of content: HTTP status, the registry's code
     ├── CredentialsError            5   a credential file or helper cannot be read, run or written
     ├── AwsError                    5   AWS refused or could not be asked; keeps AWS's own code
     └── RefusedError                4   acting would risk the user's files
@@ -189,6 +190,22 @@ class BadAnswer(RegistryError):
     """An answer breaks the protocol: a wrong digest, HTML in place of JSON, more bytes than allowed."""
 
     code = "bad-answer"
+
+
+class ServeError(UnhubError):
+    """What the mirror answers where it cannot serve.
+
+    ``status`` is the HTTP status, ``registry_code`` a code of the distribution specification ("Error Codes"),
+    ``retry_after`` seconds after which asking again succeeds, ``None`` where nobody knows.
+    """
+
+    code = "serve"
+
+    def __init__(self, message: str, *, status: int, registry_code: str, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.registry_code = registry_code
+        self.retry_after = retry_after
 
 
 class CredentialsError(UnhubError):

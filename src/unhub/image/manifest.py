@@ -69,6 +69,7 @@ class Descriptor:
     size: int
     platform: Platform | None = None
     artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class _Descriptor(msgspec.Struct, frozen=True):
     media_type: str = msgspec.field(default="", name="mediaType")
     platform: _Platform | None = None
     artifact_type: str | None = msgspec.field(default=None, name="artifactType")
+    annotations: dict[str, str] | None = None
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -167,4 +169,4 @@ def _parse(data: bytes, said: str | None, algorithm: str) -> Manifest:
 
 def _descriptor(row: _Descriptor) -> Descriptor:
     platform = row.platform and Platform(row.platform.os, row.platform.architecture, row.platform.variant, row.platform.os_version)
-    return Descriptor(row.media_type, Digest.parse(row.digest), row.size, platform, row.artifact_type)
+    return Descriptor(row.media_type, Digest.parse(row.digest), row.size, platform, row.artifact_type, row.annotations or {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from unhub.registry.answers import Budget
 from unhub.store.records import BudgetRow, Priority
@@ -26,13 +27,22 @@ class Reserve:
         return int(limit * share)
 
 
+OVERTAKEN: Final = 30.0
+"""Seconds within which an answer that tells of more pulls than the last one was probably overtaken by it."""
+
+
 class Ledger:
-    """What is left at each (upstream, credential). Lives in one event loop; ``changed`` rows are for the store."""
+    """What is left at each (upstream, credential). Lives in one event loop; changed rows are for the store.
+
+    A pull counts from the moment it is sent (:meth:`spend`) to its answer (:meth:`landed`), so that many at once do
+    not spend the same pull.
+    """
 
     def __init__(self, clock: Callable[[], float], rows: Iterable[BudgetRow] = (), reserve: Reserve | None = None) -> None:
         """``clock`` gives seconds since 1970; ``rows`` are what the store kept."""
         self._clock = clock
-        self._rows = {(row.upstream, row.credential): row for row in rows}
+        landed = (replace(row, spent=0, remaining=None if row.remaining is None else row.remaining - row.spent) for row in rows)
+        self._rows = {(row.upstream, row.credential): row for row in landed}
         self._reserve = reserve or Reserve()
         self._changed: set[tuple[str, str]] = set()
 
@@ -50,9 +60,8 @@ class Ledger:
         row = self._rows.get((upstream, credential))
         if row is None or row.remaining is None:
             return None
-        if self._refilled(row):
-            return row.limit
-        return max(0, row.remaining - row.spent)
+        left = row.limit if self._refilled(row) and row.limit is not None else row.remaining
+        return max(0, left - row.spent)
 
     def refill_in(self, upstream: str, credential: str) -> float | None:
         """Seconds until a spent budget is surely full again; ``None`` where that is not known."""
@@ -70,27 +79,41 @@ class Ledger:
         return left > self._reserve.kept(priority, limit)
 
     def spend(self, upstream: str, credential: str) -> None:
-        """Count a pull that is being sent: its answer will say what is left, until then this does."""
+        """Count a pull that is being sent; :meth:`landed` must follow."""
         key = (upstream, credential)
         row = self._rows.get(key)
         if row is None:
             return
         if self._refilled(row):
-            row = replace(row, remaining=row.limit, spent=0, seen_at=self._clock())
+            row = replace(row, remaining=row.limit, seen_at=self._clock())
         self._set(key, replace(row, spent=row.spent + 1))
 
+    def landed(self, upstream: str, credential: str, budget: Budget | None) -> None:
+        """The answer to a pull came, or will never come; it counts as spent unless ``budget`` tells what is left."""
+        key = (upstream, credential)
+        row = self._rows.get(key)
+        if row is not None and row.spent:
+            left = None if row.remaining is None else row.remaining - (budget is None)
+            self._set(key, replace(row, spent=row.spent - 1, remaining=left))
+        self.heard(upstream, credential, budget)
+
     def heard(self, upstream: str, credential: str, budget: Budget | None) -> None:
-        """Take over what the headers of an answer said; ``None``: this answer was not counted."""
+        """Take over what the headers of an answer said; ``None``: they said nothing."""
         if budget is None or (budget.limit is None and budget.remaining is None):
             return
-        row = BudgetRow(upstream, credential, budget.limit, budget.remaining, budget.window, self._clock(), 0, budget.source)
-        self._set((upstream, credential), row)
+        key, now = (upstream, credential), self._clock()
+        row = self._rows.get(key)
+        left, flying = budget.remaining, row.spent if row else 0
+        if row is not None and row.remaining is not None and left is not None and row.limit == budget.limit:
+            overtaken = 0 < left - row.remaining <= max(flying, 1) + 1 and now - row.seen_at < OVERTAKEN
+            left = row.remaining if overtaken else left
+        self._set(key, BudgetRow(upstream, credential, budget.limit, left, budget.window, now, flying, budget.source))
 
     def exhausted(self, upstream: str, credential: str, *, window: int | None = None) -> None:
         """The upstream refused a pull: nothing is left, whatever was said before."""
         key = (upstream, credential)
         known = self._rows.get(key) or BudgetRow(upstream, credential, None, None, window, self._clock())
-        self._set(key, replace(known, remaining=0, spent=0, seen_at=self._clock(), window=known.window or window))
+        self._set(key, replace(known, remaining=0, seen_at=self._clock(), window=known.window or window))
 
     def _refilled(self, row: BudgetRow) -> bool:
         return row.window is not None and self._clock() >= row.seen_at + row.window

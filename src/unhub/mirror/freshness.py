@@ -12,6 +12,12 @@ from typing import Final
 
 from unhub.store.records import StoredTag
 
+BY_TAG: Final = " by tag"
+"""What ends the source of a tag that a fallback gave while the upstream said nothing: it is believed for a minute only."""
+
+UNCONFIRMED: Final = 60.0
+"""Seconds that such a tag is fresh."""
+
 
 class Shape(StrEnum):
     """What a tag looks like, which says how often it moves."""
@@ -78,6 +84,8 @@ class Freshness:
     def fresh_until(self, tag: StoredTag) -> float:
         """When a stored tag stops being fresh (seconds since 1970); the same for every worker."""
         period = self.period(tag.repository.path, tag.name)
+        if tag.source.endswith(BY_TAG):
+            period = min(period, UNCONFIRMED)
         return tag.checked_at + period * (1 - JITTER * _share(f"{tag.repository}:{tag.name}@{tag.checked_at}"))
 
     def served_until(self, tag: StoredTag) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -54,6 +54,7 @@ class _Transfer:
     hash: Hash
     reached: int = 0
     withhold: bool = True
+    on_size: Callable[[int], None] | None = None
     held: bytes = b""
 
     @property
@@ -81,16 +82,23 @@ class _Transfer:
 
 
 async def stream_blob(
-    site: Site, repository: str, digest: Digest, size: int | None = None, *, begun: Begun | None = None, withhold: bool = True
+    site: Site,
+    repository: str,
+    digest: Digest,
+    size: int | None = None,
+    *,
+    begun: Begun | None = None,
+    withhold: bool = True,
+    on_size: Callable[[int], None] | None = None,
 ) -> AsyncGenerator[bytes]:
     """The bytes of a blob in order, those after ``begun`` only. ``size`` is what its descriptor says, ``None`` where nobody knows.
 
     The last piece is held back until the digest of everything is known to be right, so that bad content never looks
     complete: :class:`BadAnswer` is raised in its place. Whoever writes a file throws it away then. Without ``withhold``
-    each piece comes at once, and whoever reads them sees to that.
+    each piece comes at once, and whoever reads them sees to that. ``on_size`` is told the size as soon as it is known.
     """
     start = begun or Begun(0, hashlib.new(digest.algorithm, usedforsecurity=False))
-    transfer = _Transfer(site, repository, digest, size, start.hash, start.size, withhold)
+    transfer = _Transfer(site, repository, digest, size, start.hash, start.size, withhold, on_size)
     retries, marked = site.retries(), 0
     while True:
         try:
@@ -163,6 +171,8 @@ def _learn(transfer: _Transfer, size: int | None) -> None:
         return
     if transfer.size is not None and transfer.size != size:
         raise transfer.bad(f"it has {size} bytes, not {transfer.size}")
+    if transfer.size is None and transfer.on_size is not None:
+        transfer.on_size(size)
     transfer.size = size
 
 

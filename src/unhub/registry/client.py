@@ -157,15 +157,31 @@ class RegistryClient:
         return Fetched(manifest, budget(answer))
 
     def blob(
-        self, reference: Reference, digest: Digest, *, size: int | None = None, begun: Begun | None = None, withhold: bool = True
+        self,
+        reference: Reference,
+        digest: Digest,
+        *,
+        size: int | None = None,
+        begun: Begun | None = None,
+        withhold: bool = True,
+        on_size: Callable[[int], None] | None = None,
     ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """A blob in pieces: ``async with client.blob(reference, digest) as chunks: async for chunk in chunks: …``.
 
         Taken up by Range where it breaks off. The last piece comes only when the digest of everything is right;
         else :class:`BadAnswer` is raised in its place. ``size`` is what the descriptor says; ``begun`` is what is
-        here already; without ``withhold`` the last piece comes at once, and the error after it.
+        here already; without ``withhold`` the last piece comes at once, and the error after it. ``on_size`` is told the
+        size once it is known.
         """
-        return contextlib.aclosing(self._blob(reference, digest, size, begun, withhold))
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            site = await self._site(reference)
+            stream = stream_blob(site, reference.repository, digest, size, begun=begun, withhold=withhold, on_size=on_size)
+            async with contextlib.aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+        return contextlib.aclosing(pieces())
 
     async def read_blob(self, reference: Reference, digest: Digest, *, size_max: int) -> bytes:
         """A whole small blob, a configuration say; raises :class:`BadAnswer` where it has more than ``size_max`` bytes."""
@@ -230,15 +246,6 @@ class RegistryClient:
             return list((await self.get_manifest(tagged)).manifest.children)
         except NotFound:
             return []
-
-    async def _blob(
-        self, reference: Reference, digest: Digest, size: int | None, begun: Begun | None, withhold: bool
-    ) -> AsyncGenerator[bytes]:
-        site = await self._site(reference)
-        stream = stream_blob(site, reference.repository, digest, size, begun=begun, withhold=withhold)
-        async with contextlib.aclosing(stream) as chunks:
-            async for chunk in chunks:
-                yield chunk
 
     async def _ask(self, site: Site, reference: Reference, method: str, action: str) -> Answer:
         which = reference.digest or reference.tag or "latest"
