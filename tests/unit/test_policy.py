@@ -19,6 +19,13 @@ from unhub.aws.policy_match import Wild, matches, matches_action, matches_arn, m
 from unhub.aws.policy_principals import Caller, Principals, is_meant
 from unhub.aws.truth import all_of, any_of, negated
 
+
+@pytest.fixture(autouse=True)
+def _fresh_patterns() -> None:
+    """Patterns are taken apart once; no test may live on what another one took apart."""
+    pieces.cache_clear()
+
+
 OUTCOMES = {"allowed": Outcome.ALLOW, "denied": Outcome.EXPLICIT_DENY, "not-allowed": Outcome.IMPLICIT_DENY, "depends": Outcome.DEPENDS}
 SIDES = {Side.IDENTITY: "policy", Side.RESOURCE: "repository", Side.LIMIT: "boundary"}
 

@@ -100,76 +100,153 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "there", "told"),
     [
-        ({"Effect": None}, "the statement has no Effect"),
-        ({"Effect": "allow"}, "there is no Effect 'allow'"),
-        ({"Efect": "Allow"}, "there is no element 'Efect' in a statement"),
-        ({"Action": None}, "the statement has neither Action nor NotAction"),
-        ({"NotAction": "s3:*"}, "the statement has both Action and NotAction"),
-        ({"NotResource": "*"}, "the statement has both Resource and NotResource"),
-        ({"Resource": None}, "the statement has neither Resource nor NotResource"),
-        ({"Action": []}, "the list is empty"),
-        ({"Action": [[]]}, "a text is wanted here"),
-        ({"Action": "PutImage"}, "'PutImage' is no action"),
-        ({"Action": "ecr-public:"}, "'ecr-public:' is no action"),
-        ({"Action": "ecr*:PutImage"}, "'ecr*:PutImage' is no action"),
-        ({"Action": "ecr-public:Put Image"}, "'ecr-public:Put Image' is no action"),
-        ({"Resource": "app"}, "'app' is no resource"),
-        ({"Resource": "**"}, "'**' is no resource"),
-        ({"Resource": "arn:aws:s3:::${aws:username"}, "a variable in 'arn:aws:s3:::${aws:username' is misspelt"),
-        ({"Resource": "arn:aws:s3:::${}"}, "a variable in 'arn:aws:s3:::${}' is misspelt"),
-        ({"Sid": 1}, "a text is wanted here"),
-        ({"Principal": "*"}, "an identity policy names no Principal"),
-        ({"NotPrincipal": "*"}, "an identity policy names no Principal"),
-        ({"Condition": []}, "an object is wanted here"),
-        ({"Condition": {"StringEquals": 1}}, "an object is wanted here"),
-        ({"Condition": {"StringMatches": {"k": "v"}}}, "there is no condition operator 'StringMatches'"),
+        ({"Effect": None}, '{"Action": "s3', "the statement has no Effect. Allow or Deny"),
+        ({"Effect": "allow"}, '"allow", "Acti', "there is no Effect 'allow'. Allow or Deny; case counts"),
+        (
+            {"Efect": "Allow"},
+            '"Efect": "Allo',
+            "there is no element 'Efect' in a statement. Known are Action, Condition, Effect, NotAction, NotPrincipal, NotResource, "
+            "Principal, Resource, Sid",
+        ),
+        ({"Action": None}, '{"Effect": "Al', "the statement has neither Action nor NotAction"),
+        ({"NotAction": "s3:*"}, '"NotAction": "', "the statement has both Action and NotAction. Keep one of them"),
+        ({"NotResource": "*"}, '"NotResource":', "the statement has both Resource and NotResource. Keep one of them"),
+        ({"Resource": None}, '{"Effect": "Al', "the statement has neither Resource nor NotResource"),
+        ({"Action": []}, '[], "Resource"', "the list is empty"),
+        ({"Action": [[]]}, '[]], "Resource', "a text is wanted here"),
+        (
+            {"Action": "PutImage"},
+            '"PutImage", "R',
+            "'PutImage' is no action. An action reads service:Name, such as ecr-public:PutImage, or *",
+        ),
+        (
+            {"Action": "ecr-public:"},
+            '"ecr-public:",',
+            "'ecr-public:' is no action. An action reads service:Name, such as ecr-public:PutImage, or *",
+        ),
+        (
+            {"Action": "ecr*:PutImage"},
+            '"ecr*:PutImage',
+            "'ecr*:PutImage' is no action. An action reads service:Name, such as ecr-public:PutImage, or *",
+        ),
+        (
+            {"Action": "ecr-public:Put Image"},
+            '"ecr-public:Pu',
+            "'ecr-public:Put Image' is no action. An action reads service:Name, such as ecr-public:PutImage, or *",
+        ),
+        ({"Resource": "app"}, '"app"}]}', "'app' is no resource. A resource is an ARN, or *"),
+        ({"Resource": "**"}, '"**"}]}', "'**' is no resource. A resource is an ARN, or *"),
+        (
+            {"Resource": "arn:aws:s3:::${aws:username"},
+            '"arn:aws:s3:::',
+            "a variable in 'arn:aws:s3:::${aws:username' is misspelt. A variable reads ${aws:username}",
+        ),
+        (
+            {"Resource": "arn:aws:s3:::${}"},
+            '"arn:aws:s3:::',
+            "a variable in 'arn:aws:s3:::${}' is misspelt. A variable reads ${aws:username}",
+        ),
+        ({"Sid": 1}, "1}]}", "a text is wanted here"),
+        (
+            {"Principal": "*"},
+            '"Principal": "',
+            "an identity policy names no Principal. It is about whoever it is attached to. "
+            "With a Principal this is a role's trust policy, or a repository's",
+        ),
+        (
+            {"NotPrincipal": "*"},
+            '"NotPrincipal"',
+            "an identity policy names no Principal. It is about whoever it is attached to. "
+            "With a Principal this is a role's trust policy, or a repository's",
+        ),
+        ({"Condition": []}, "[]}]}", "an object is wanted here"),
+        ({"Condition": {"StringEquals": 1}}, "1}}]}", "an object is wanted here"),
+        ({"Condition": {"StringMatches": {"k": "v"}}}, '"StringMatches', "there is no condition operator 'StringMatches'"),
         (
             {"Condition": {"NullIfExists": {"k": "true"}}},
+            '"NullIfExists"',
             "Null asks whether the key exists: it takes no IfExists and no ForAllValues or ForAnyValue",
         ),
-        ({"Condition": {"StringEquals": {"k": []}}}, "StringEquals has no values to compare with"),
-        ({"Condition": {"StringEquals": {"k": None}}}, "a text, a number, true or false is wanted here"),
-        ({"Condition": {"StringEquals": {"k": [{}]}}}, "a text, a number, true or false is wanted here"),
-        ({"Condition": {"StringEquals": {"aws:K": "1", "AWS:k": "1"}}}, "the key 'AWS:k' stands here a second time in other letters"),
-        ({"Condition": {"StringEquals": {"k": "${x"}}}, "a variable in '${x' is misspelt"),
-        ({"Condition": {"NumericEquals": {"k": "ten"}}}, "NumericEquals compares with a number, and 'ten' is none"),
-        ({"Condition": {"NumericEquals": {"k": "1e3"}}}, "NumericEquals compares with a number, and '1e3' is none"),
-        ({"Condition": {"NumericEquals": {"k": "${n}"}}}, "NumericEquals compares with a number, and '${n}' is none"),
-        ({"Condition": {"DateLessThan": {"k": "soon"}}}, "DateLessThan compares with a date, and 'soon' is none"),
-        ({"Condition": {"DateLessThan": {"k": "2026-13-01"}}}, "DateLessThan compares with a date, and '2026-13-01' is none"),
-        ({"Condition": {"Bool": {"k": "yes"}}}, "Bool compares with true or false, and 'yes' is none"),
-        ({"Condition": {"Null": {"k": "no"}}}, "Null compares with true or false, and 'no' is none"),
-        ({"Condition": {"BinaryEquals": {"k": "a"}}}, "BinaryEquals compares with base64, and 'a' is none"),
-        ({"Condition": {"IpAddress": {"k": "10.0.0"}}}, "IpAddress compares with an address or a network, and '10.0.0' is none"),
+        ({"Condition": {"StringEquals": {"k": []}}}, "[]}}}]}", "StringEquals has no values to compare with"),
+        ({"Condition": {"StringEquals": {"k": None}}}, "null}}}]}", "a text, a number, true or false is wanted here"),
+        ({"Condition": {"StringEquals": {"k": [{}]}}}, "{}]}}}]}", "a text, a number, true or false is wanted here"),
+        (
+            {"Condition": {"StringEquals": {"aws:K": "1", "AWS:k": "1"}}},
+            '"AWS:k": "1"}}',
+            "the key 'AWS:k' stands here a second time in other letters. Case does not count in keys",
+        ),
+        ({"Condition": {"StringEquals": {"k": "${x"}}}, '"${x"}}}]}', "a variable in '${x' is misspelt. A variable reads ${aws:username}"),
+        ({"Condition": {"NumericEquals": {"k": "ten"}}}, '"ten"}}}]}', "NumericEquals compares with a number, and 'ten' is none"),
+        ({"Condition": {"NumericEquals": {"k": "1e3"}}}, '"1e3"}}}]}', "NumericEquals compares with a number, and '1e3' is none"),
+        ({"Condition": {"NumericEquals": {"k": "${n}"}}}, '"${n}"}}}]}', "NumericEquals compares with a number, and '${n}' is none"),
+        ({"Condition": {"DateLessThan": {"k": "soon"}}}, '"soon"}}}]}', "DateLessThan compares with a date, and 'soon' is none"),
+        (
+            {"Condition": {"DateLessThan": {"k": "2026-13-01"}}},
+            '"2026-13-01"}}',
+            "DateLessThan compares with a date, and '2026-13-01' is none",
+        ),
+        ({"Condition": {"Bool": {"k": "yes"}}}, '"yes"}}}]}', "Bool compares with true or false, and 'yes' is none"),
+        ({"Condition": {"Null": {"k": "no"}}}, '"no"}}}]}', "Null compares with true or false, and 'no' is none"),
+        ({"Condition": {"BinaryEquals": {"k": "a"}}}, '"a"}}}]}', "BinaryEquals compares with base64, and 'a' is none"),
+        (
+            {"Condition": {"IpAddress": {"k": "10.0.0"}}},
+            '"10.0.0"}}}]}',
+            "IpAddress compares with an address or a network, and '10.0.0' is none",
+        ),
         (
             {"Condition": {"NotIpAddress": {"k": "10.0.0.0/33"}}},
+            '"10.0.0.0/33"}',
             "NotIpAddress compares with an address or a network, and '10.0.0.0/33' is none",
         ),
     ],
 )
-def test_a_statement_that_iam_would_refuse_is_refused(change: dict[str, Any], told: str) -> None:
+def test_a_statement_that_iam_would_refuse_is_refused(change: dict[str, Any], there: str, told: str) -> None:
     changed = {key: value for key, value in {**ALLOW, **change}.items() if value is not None}
-    assert refused(document(changed)).partition(" ")[2] == told
+    data = document(changed)
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy(data, "p.json", Kind.IDENTITY)
+    assert data.decode()[caught.value.column - 1 :].startswith(there)
+    assert str(caught.value) == f"cannot read the policy p.json:1:{caught.value.column}: {told}"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "there", "told"),
     [
-        ({}, "the statement of a resource policy has no Principal"),
-        ({"Principal": {}}, "the Principal is empty"),
-        ({"Principal": "bob"}, "an object is wanted here"),
-        ({"Principal": {"Aws": "*"}}, "there is no kind of principal 'Aws'"),
-        ({"Principal": {"AWS": []}}, "the list is empty"),
-        ({"Principal": {"AWS": "arn:aws:iam::1:user/*"}}, "'arn:aws:iam::1:user/*' has a wildcard, and a principal takes none"),
-        ({"Principal": {"AWS": ["*", "a?"]}}, "'a?' has a wildcard, and a principal takes none"),
-        ({"Principal": "*", "NotPrincipal": "*"}, "the statement has both Principal and NotPrincipal"),
-        ({"NotPrincipal": {"AWS": "123456789012"}}, "NotPrincipal goes with Deny only"),
+        ({}, '{"Effect": "Al', "the statement of a resource policy has no Principal"),
+        ({"Principal": {}}, "{}}]}", "the Principal is empty"),
+        ({"Principal": "bob"}, '"bob"}]}', "an object is wanted here"),
+        (
+            {"Principal": {"Aws": "*"}},
+            '"Aws": "*"}}]}',
+            "there is no kind of principal 'Aws'. Known are AWS, Service, Federated, CanonicalUser",
+        ),
+        ({"Principal": {"AWS": []}}, "[]}}]}", "the list is empty"),
+        (
+            {"Principal": {"AWS": "arn:aws:iam::1:user/*"}},
+            '"arn:aws:iam::',
+            "'arn:aws:iam::1:user/*' has a wildcard, and a principal takes none. Use * alone, or a condition on aws:PrincipalArn",
+        ),
+        (
+            {"Principal": {"AWS": ["*", "a?"]}},
+            '"a?"]}}]}',
+            "'a?' has a wildcard, and a principal takes none. Use * alone, or a condition on aws:PrincipalArn",
+        ),
+        ({"Principal": "*", "NotPrincipal": "*"}, '"NotPrincipal"', "the statement has both Principal and NotPrincipal. Keep one of them"),
+        (
+            {"NotPrincipal": {"AWS": "123456789012"}},
+            '{"AWS": "12345',
+            "NotPrincipal goes with Deny only. With Allow it would mean the rest of the world",
+        ),
     ],
 )
-def test_principals_that_iam_would_refuse_are_refused(change: dict[str, Any], told: str) -> None:
-    assert refused(document({**ALLOW, **change}), Kind.RESOURCE).partition(" ")[2] == told
+def test_principals_that_iam_would_refuse_are_refused(change: dict[str, Any], there: str, told: str) -> None:
+    data = document({**ALLOW, **change})
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy(data, "p.json", Kind.RESOURCE)
+    assert data.decode()[caught.value.column - 1 :].startswith(there)
+    assert str(caught.value) == f"cannot read the policy p.json:1:{caught.value.column}: {told}"
 
 
 def test_a_resource_policy_may_leave_the_resource_out_and_a_trust_policy_must() -> None:
@@ -193,6 +270,28 @@ def test_an_error_says_what_to_do() -> None:
     with pytest.raises(InvalidPolicy) as caught:
         read_policy(b'{"Statements": []}', "p.json")
     assert caught.value.hint == "Known are Id, Statement, Version"
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"", "A policy document in JSON is wanted; `unhub iam-policy` prints one"),
+        (b'{"Id": "a", "Id": "b"}', "Only one of the two would count"),
+        (b'{"Version": "1"}', "The current one is 2012-10-17"),
+        (document({**ALLOW, "sid": "x"}), "Write Sid: case counts"),
+    ],
+)
+def test_a_document_that_is_refused_comes_with_what_to_do(data: bytes, hint: str) -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy(data, "p.json")
+    assert caught.value.hint == hint
+
+
+def test_the_second_of_two_equal_sids_is_pointed_at() -> None:
+    data = document({**ALLOW, "Sid": "A"}, {**ALLOW, "Sid": "A"})
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy(data, "p.json")
+    assert caught.value.column == data.index(b"{", data.index(b"},")) + 1
 
 
 @given(st.lists(statements(), min_size=1, max_size=3), st.sampled_from(["2012-10-17", "2008-10-17"]))

@@ -8,13 +8,13 @@ equal Sids, operators and values that do not exist.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from unhub.aws.json_places import Json, Number, Place, parse
-from unhub.aws.policy_conditions import Condition, parse_operator, wrong_value
+from unhub.aws.policy_conditions import Condition, Operator, parse_operator, wrong_value
 from unhub.aws.policy_match import variables_are_well_formed
 from unhub.aws.policy_principals import KINDS, Principals
 
@@ -190,7 +190,7 @@ class _Statement:
         for item in found[0].items:
             if item.text != "*" and not item.text.startswith("arn:"):
                 raise item.place.wrong(f"{item.text!r} is no resource", hint="A resource is an ARN, or *")
-            self._check_variables(item)
+            self._check_variables(item.text, item.place)
         return self._patterns(found)
 
     def _patterns(self, found: tuple[Json, bool]) -> Patterns:
@@ -199,9 +199,9 @@ class _Statement:
             raise element.place.wrong("the list is empty")
         return Patterns(tuple(item.text for item in element.items), excluded)
 
-    def _check_variables(self, item: Json) -> None:
-        if self.variables and not variables_are_well_formed(item.text):
-            raise item.place.wrong(f"a variable in {item.text!r} is misspelt", hint="A variable reads ${aws:username}")
+    def _check_variables(self, text: str, place: Place) -> None:
+        if self.variables and not variables_are_well_formed(text):
+            raise place.wrong(f"a variable in {text!r} is misspelt", hint="A variable reads ${aws:username}")
 
     def _principal(self, effect: Effect) -> Principals | None:
         found = self._one_of("Principal")
@@ -225,27 +225,27 @@ class _Statement:
         element = self.json.members.get("Condition")
         if element is None:
             return ()
-        return tuple(
-            self._condition(name, key, value)
-            for name, keys in element.members.items()
-            for key, value in _different_keys(keys).members.items()
-        )
+        return tuple(one for name, keys in element.members.items() for one in self._under(name, keys))
 
-    def _condition(self, name: str, key: str, value: Json) -> Condition:
-        place = value.key or value.place
+    def _under(self, name: str, keys: Json) -> Iterator[Condition]:
+        """The conditions under one operator."""
         try:
             operator = parse_operator(name)
         except ValueError as error:
-            raise place.wrong(str(error)) from None
+            raise (keys.key or keys.place).wrong(str(error)) from None
+        for key, value in _different_keys(keys).members.items():
+            yield self._condition(operator, key, value)
+
+    def _condition(self, operator: Operator, key: str, value: Json) -> Condition:
         if not value.items:
-            raise value.place.wrong(f"{name} has no values to compare with")
+            raise value.place.wrong(f"{operator} has no values to compare with")
         for item in value.items:
             wanted = wrong_value(operator.base, _scalar(item), variables=self.variables)
             if wanted:
-                raise item.place.wrong(f"{name} compares with {wanted}, and {_scalar(item)!r} is none")
+                raise item.place.wrong(f"{operator} compares with {wanted}, and {_scalar(item)!r} is none")
             if operator.base.variables:
-                self._check_variables(Json(_scalar(item), item.place))
-        return Condition(operator, key, tuple(_scalar(item) for item in value.items), place)
+                self._check_variables(_scalar(item), item.place)
+        return Condition(operator, key, tuple(_scalar(item) for item in value.items), value.key or value.place)
 
 
 def _principals(element: Json) -> list[tuple[str, tuple[str, ...]]]:
