@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,37 +60,91 @@ class Server:
 
 
 @contextmanager
-def scripted(answer: Callable[[Asked], Reply], *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Server]:
-    """Answer every request by ``answer``, called in the server's thread."""
+def loop_in_a_thread() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """A loop in a thread of its own; what is yielded runs a coroutine in it to its end."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+
+    async def finish() -> None:
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await loop.shutdown_default_executor()
+
+    try:
+        yield run
+    finally:
+        run(finish())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
+
+
+@contextmanager
+def scripted(answer: Callable[[Asked], Reply], *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Server]:
+    """Answer every request by ``answer``, called in the server's thread."""
     asked: list[Asked] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        row = Asked(request.method, request.path, request.query_string, dict(request.headers), await request.read())
+        path, _, query = request.raw_path.partition("?")
+        row = Asked(request.method, path, query, dict(request.headers), await request.read())
         asked.append(row)
         return await _send(request, answer(row))
 
     async def start() -> tuple[web.ServerRunner, int]:
-        runner = web.ServerRunner(web.Server(handle, access_log=None))
+        runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, host, 0, ssl_context=tls, shutdown_timeout=0.1)
-        await site.start()
+        await web.TCPSite(runner, host, 0, ssl_context=tls).start()
         return runner, runner.addresses[0][1]
 
-    def run(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+    with loop_in_a_thread() as run:
+        runner, port = run(start())
+        try:
+            yield Server(f"{'https' if tls else 'http'}://{host}:{port}", asked)
+        finally:
+            run(runner.cleanup())
 
-    runner, port = run(start())
-    try:
-        yield Server(f"{'https' if tls else 'http'}://{host}:{port}", asked)
-    finally:
-        run(runner.cleanup())
-        run(loop.shutdown_default_executor())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
+
+@contextmanager
+def tunnel(target: str, *, silent: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that leads every CONNECT to ``target``, or says nothing; its URL, and the heads of the requests that it got."""
+    heads: list[bytes] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.write_eof()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = target.partition(":")
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            if silent:
+                await asyncio.sleep(60)
+            other_reader, other_writer = await asyncio.open_connection(host, int(port))
+            with contextlib.closing(other_writer):
+                writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                await asyncio.gather(pump(reader, other_writer), pump(other_reader, writer))
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(handle, "127.0.0.1", 0)
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+
+    with loop_in_a_thread() as run:
+        server = run(start())
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+        finally:
+            run(stop(server))
 
 
 async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:

@@ -1,145 +1,102 @@
-"""Our client against Debian's docker-registry: open, with passwords, with TLS and its own CA, with a token service."""
+"""The client against Debian's registry: what distribution itself answers, not what our stand-ins think it does."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterator
+import hashlib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import pytest
 
 from tests.clients.registries import PASSWORD, USER, Registry, TokenService, docker_registry, push
+from tests.registry_client import Said, ref, with_client
 from unhub.image.digest import Digest
-from unhub.image.errors import AccessRefused, NotFound, Unreachable, UsageError
-from unhub.image.reference import Reference
-from unhub.registry.client import ClientSettings, RegistryClient
-from unhub.registry.credentials import Credential, Credentials, NoCredentials
+from unhub.image.errors import AccessRefused, NotFound, Unreachable
+from unhub.registry.client import RegistryClient
+from unhub.registry.credential import Credential
 
-T = TypeVar("T")
+LOGIN = Credential(USER, PASSWORD, "the test")
+WRONG = Credential(USER, "wrong", "the test")
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-FILES = {"bin/one": b"one" * 1000, "bin/two": b"two" * 100_000}
 
 
-class Login:
-    """The one account of the test registries, for every registry."""
-
-    def __init__(self, secret: str = PASSWORD) -> None:
-        self._secret = secret
-
-    def find(self, registry: str) -> Credential:
-        return Credential(USER, self._secret, "the test")
+def digest_at(registry: Registry, login: Credential | None = None, said: Said | None = None, **settings: Any) -> str:
+    settings = settings or {"insecure": frozenset({registry.name})}
+    reference = ref(f"{registry.name}/corp/app:v1")
+    logins = {registry.name: login} if login else {}
+    return str(with_client(lambda client: client.head_manifest(reference), {}, logins=logins, said=said, **settings).digest)
 
 
-def reference(registry: Registry, suffix: str = "team/app:1") -> Reference:
-    return Reference.parse(f"{registry.name}/{suffix}")
-
-
-def ask(
-    registry: Registry,
-    credentials: Credentials,
-    work: Callable[[RegistryClient], Awaitable[T]],
-    *,
-    trust: bool = True,
-    notice: Callable[[str], None] = print,
-) -> T:
-    """Run some work with a client; http where the registry speaks it, and its CA trusted unless said otherwise."""
-    files: tuple[Path, ...] = ()
-    if registry.ca and trust:
-        authority = registry.folder / "ca.pem"
-        authority.write_bytes(registry.ca)
-        files = (authority,)
-    settings = ClientSettings(insecure=frozenset() if registry.ca else frozenset({registry.name}), ca_files=files, attempts=2)
-
-    async def run() -> T:
-        async with RegistryClient(settings, credentials, notice=notice) as client:
-            return await work(client)
-
-    return asyncio.run(run())
-
-
-@pytest.fixture
-def tokens() -> Iterator[TokenService]:
-    with TokenService().running() as service:
-        yield service
-
-
-def test_an_open_registry(tmp_path: Path) -> None:
+def test_everything_there_is_to_ask(tmp_path: Path) -> None:
+    tags = [f"v{number}" for number in range(5)]
     with docker_registry(tmp_path / "registry") as registry:
-        digest = push(registry, "team/app", "1", FILES)
-        for tag in ("2", "3"):
-            push(registry, "team/app", tag, FILES)
+        pushed = {push(registry, "corp/app", tag, {"a": b"a", "b": b"b" * 100_000}) for tag in tags}
+        app = ref(f"{registry.name}/corp/app:v1")
 
         async def work(client: RegistryClient) -> None:
-            head = await client.head_manifest(reference(registry))
-            fetched = await client.get_manifest(reference(registry))
-            assert (str(head.digest), head.size) == (digest, len(fetched.manifest.data))
-            assert str(fetched.manifest.digest) == digest
-            for layer in fetched.manifest.layers:
-                assert await client.head_blob(reference(registry), layer.digest) == layer.size
-                assert len(await client.read_blob(reference(registry), layer.digest, size_max=10_000_000)) == layer.size
-            assert sorted([tag async for tag in client.tags(reference(registry))]) == ["1", "2", "3"]
-            assert await client.referrers(reference(registry), head.digest) == ()
-            by_digest = reference(registry, f"team/app@{digest}")
-            assert (await client.head_manifest(by_digest)).digest == head.digest
-            with pytest.raises(NotFound, match="404"):
-                await client.get_manifest(reference(registry, "team/app:none"))
+            head = await client.head_manifest(app)
+            assert {str(head.digest)} == pushed
+            manifest = (await client.get_manifest(app)).manifest
+            assert len(manifest.data) == head.size
+            for layer in manifest.layers:
+                assert await client.head_blob(app, layer.digest) == layer.size
+                data = await client.read_blob(app, layer.digest, size_max=1_000_000)
+                assert hashlib.sha256(data).hexdigest() == layer.digest.encoded
+            assert sorted([tag async for tag in client.tags(app)]) == tags
+            assert await client.referrers(app, head.digest) == ()
+            with pytest.raises(NotFound, match="manifest unknown"):
+                await client.get_manifest(ref(f"{registry.name}/corp/app:nope"))
             with pytest.raises(NotFound):
-                await client.head_blob(reference(registry), Digest("sha256", "0" * 64))
-
-        ask(registry, NoCredentials(), work)
-
-
-def test_passwords(tmp_path: Path) -> None:
-    with docker_registry(tmp_path / "registry", passwords=True) as registry:
-        digest = push(registry, "team/app", "1", FILES, authorization=BASIC)
-
-        async def head(client: RegistryClient) -> str:
-            return str((await client.head_manifest(reference(registry))).digest)
-
-        assert ask(registry, Login(), head) == digest
-        for credentials in (NoCredentials(), Login("wrong-Pa55word")):
-            with pytest.raises(AccessRefused) as refused:
-                ask(registry, credentials, head)
-            assert "wrong-Pa55word" not in str(refused.value)
-
-
-def test_tls_with_its_own_authority(tmp_path: Path) -> None:
-    with docker_registry(tmp_path / "registry", tls=True, passwords=True) as registry:
-        digest = push(registry, "team/app", "1", FILES, authorization=BASIC)
-
-        async def head(client: RegistryClient) -> str:
-            return str((await client.head_manifest(reference(registry))).digest)
-
-        assert ask(registry, Login(), head) == digest
-        with pytest.raises(Unreachable) as unreachable:
-            ask(registry, Login(), head, trust=False)
-        assert "certificate" in str(unreachable.value)
-        assert "--ca" in str(unreachable.value)
-
-
-def test_a_token_service(tmp_path: Path, tokens: TokenService) -> None:
-    with docker_registry(tmp_path / "registry", token_service=tokens) as registry:
-
-        async def missing(client: RegistryClient) -> None:
+                await client.head_manifest(ref(f"{registry.name}/corp/other:1"))
             with pytest.raises(NotFound):
-                await client.head_manifest(reference(registry))
-            for _ in range(5):
-                with pytest.raises(NotFound):
-                    await client.head_manifest(reference(registry))
+                await client.head_blob(app, Digest("sha256", "0" * 64))
 
-        ask(registry, NoCredentials(), missing)
-        assert tokens.requests == [(None, ("repository:team/app:pull",))], "one token for all of it"
-        ask(registry, Login(), missing)
-        assert tokens.requests[1:] == [(USER, ("repository:team/app:pull",))]
-        said: list[str] = []
-        ask(registry, Login("wrong"), missing, notice=said.append)
-        assert tokens.requests[2:] == [(None, ("repository:team/app:pull",))], "a login that no longer holds is worse than none"
-        assert len(said) == 1
-        assert "wrong" not in said[0]
+        with_client(work, {}, insecure=frozenset({registry.name}))
 
 
-def test_plain_http_is_for_this_machine_only() -> None:
-    with pytest.raises(UsageError, match="plain http"):
-        RegistryClient(ClientSettings(insecure=frozenset({"registry.example"})), NoCredentials())
+def test_a_registry_with_passwords_and_tls(tmp_path: Path) -> None:
+    with docker_registry(tmp_path / "registry", passwords=True, tls=True) as registry:
+        digest = push(registry, "corp/app", "v1", {"a": b"a"}, authorization=BASIC)
+        authority = tmp_path / "ca.pem"
+        authority.write_bytes(registry.ca or b"")
+        trusting = {"ca_files": (authority,)}
+        assert digest_at(registry, LOGIN, **trusting) == digest
+        said = Said()
+        with pytest.raises(AccessRefused, match="it answered 401"):
+            digest_at(registry, WRONG, said, **trusting)
+        assert len(said.notices) == 1
+        with pytest.raises(AccessRefused, match="it answered 401") as caught:
+            digest_at(registry, **trusting)
+        assert f"`docker login {registry.name}`" in (caught.value.hint or "")
+        with pytest.raises(Unreachable, match="its certificate is not trusted"):
+            digest_at(registry, LOGIN, ca_files=())
+
+
+def test_a_registry_with_a_token_service(tmp_path: Path) -> None:
+    with TokenService().running() as service, docker_registry(tmp_path / "registry", token_service=service) as registry:
+        token = _push_token(service)
+        digest = push(registry, "corp/app", "v1", {"a": b"a"}, authorization=f"Bearer {token}")
+        service.requests.clear()
+        assert digest_at(registry) == digest
+        assert digest_at(registry, LOGIN) == digest
+        assert service.requests == [(None, ("repository:corp/app:pull",)), (USER, ("repository:corp/app:pull",))]
+        said = Said()
+        assert digest_at(registry, WRONG, said) == digest, "anonymous reading goes on"
+        assert len(said.notices) == 1
+
+
+def test_one_token_for_a_crowd(tmp_path: Path) -> None:
+    async def work(client: RegistryClient) -> None:
+        await asyncio.gather(*(client.head_manifest(ref(f"{registry.name}/corp/app:v1")) for _ in range(30)))
+
+    with TokenService().running() as service, docker_registry(tmp_path / "registry", token_service=service) as registry:
+        push(registry, "corp/app", "v1", {"a": b"a"}, authorization=f"Bearer {_push_token(service)}")
+        service.requests.clear()
+        with_client(work, {}, insecure=frozenset({registry.name}))
+        assert len(service.requests) == 1
+
+
+def _push_token(service: TokenService) -> str:
+    return service._token(USER, ("repository:corp/app:pull,push",))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, cast
@@ -103,17 +104,12 @@ class Transport:
         Raises :class:`Trouble`, also where the body has more than ``size_max`` bytes.
         """
         address = parse_url(request.url)
-        seconds = self._settings.connect_seconds + 2 * self._settings.read_seconds
-        async with self._turns.setdefault(address.netloc, asyncio.Semaphore(CONNECTIONS_MAX)):
+        async with self._turns.setdefault(address.netloc, asyncio.Semaphore(CONNECTIONS_MAX)), self._in_time("complete answer"):
+            opened = await self.open(request, reach=reach, tls=tls)
             try:
-                async with asyncio.timeout(seconds):
-                    opened = await self.open(request, reach=reach, tls=tls)
-                    try:
-                        return Answer(opened.status, opened.headers, await read_body(opened, size_max), opened.host)
-                    finally:
-                        opened.close()
-            except TimeoutError:
-                raise Trouble(f"it gave no complete answer within {seconds:g} s", is_transient=True) from None
+                return Answer(opened.status, opened.headers, await read_body(opened, size_max), opened.host)
+            finally:
+                opened.close()
 
     async def open(self, request: Request, *, reach: Reach, tls: ssl.SSLContext | bool) -> Opened:
         """Send a request and return the answer once its headers are here. Raises :class:`Trouble`."""
@@ -123,16 +119,17 @@ class Transport:
         proxy = self._proxy(address)
         session = self._session(Reach.ANY if proxy is not None else reach)
         try:
-            response = await session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=request.headers,
-                data=request.body,
-                allow_redirects=False,
-                ssl=tls,
-                proxy=None if proxy is None else proxy[0],
-                proxy_headers=None if proxy is None else proxy[1],
-            )
+            async with self._in_time("answer"):
+                response = await session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    headers=request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    ssl=tls,
+                    proxy=None if proxy is None else proxy[0],
+                    proxy_headers=None if proxy is None else proxy[1],
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, _Failed) as error:
             raise _trouble(error.error if isinstance(error, _Failed) else error, self._settings) from None
         headers = tuple((str(name), str(value)) for name, value in response.headers.items())
@@ -141,6 +138,18 @@ class Transport:
             opened.close()
             raise Trouble("it packed its answer although it was asked not to (Content-Encoding)", is_protocol=True)
         return opened
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self, what: str) -> AsyncGenerator[None]:
+        """Bound what the time-outs of connecting and reading do not: a proxy that is silent, an answer that drips."""
+        seconds = self._settings.connect_seconds + 2 * self._settings.read_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ClientError):
+                raise
+            raise Trouble(f"it gave no {what} within {seconds:g} s", is_transient=True) from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -169,7 +178,7 @@ class Transport:
         if is_loopback(address.host):
             return None
         said = self._settings.proxy_of(address.scheme) or self._settings.proxy_of("all")
-        if said is None or _bypasses(address.netloc, dict(self._settings.proxies)):
+        if said is None or _bypasses(f"{address.host}:{address.port}", dict(self._settings.proxies)):
             return None
         url = URL(said)
         if url.raw_user is None:
