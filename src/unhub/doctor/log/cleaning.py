@@ -42,15 +42,19 @@ def messages(raw: RawLine) -> Iterator[Line]:
     if "\x1b" in text or "[" in text:
         text = _ESCAPES.sub("", text)
     for part in _parts(text)[-MESSAGES_MAX:]:
-        message, step = without_prefixes(_CONTROLS.sub("", part).rstrip())
+        message, step = without_prefixes(_plain(part))
         for unpacked in _unpacked(message):
             if "\n" not in unpacked and unpacked is message:
                 yield Line(raw.number, message, step)
                 continue
             for inner in unpacked.split("\n")[:MESSAGES_MAX]:
-                rest, inner_step = without_prefixes(_CONTROLS.sub("", _ESCAPES.sub("", inner)).rstrip())
+                rest, inner_step = without_prefixes(_plain(_ESCAPES.sub("", inner)))
                 if rest:
                     yield Line(raw.number, rest, inner_step or step)
+
+
+def _plain(text: str) -> str:
+    return (text if text.isprintable() else _CONTROLS.sub("", text)).rstrip()
 
 
 def _parts(text: str) -> list[str]:

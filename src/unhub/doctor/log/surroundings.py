@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from unhub.data.symptoms import Place
@@ -24,22 +25,28 @@ TEXT_MAX: Final = 1_000
 """Characters of a remembered line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
-    """A line that went by, with the images and the registry it speaks of."""
+    """A line that went by; what it speaks of is worked out only when it matters."""
 
     number: int
     text: str
     step: str | None
-    images: tuple[Mention, ...]
-    place: Place | None
 
     @classmethod
     def of(cls, line: Line) -> Seen:
         """What is to be remembered of a line."""
-        text = line.text[:TEXT_MAX]
-        named = mentions(text)
-        return cls(line.number, text, line.step, named, place_of(text, named))
+        return cls(line.number, line.text[:TEXT_MAX], line.step)
+
+    @cached_property
+    def images(self) -> tuple[Mention, ...]:
+        """The images that the line names."""
+        return mentions(self.text)
+
+    @cached_property
+    def place(self) -> Place | None:
+        """The registry that the line speaks of."""
+        return place_of(self.text, self.images)
 
 
 class Surroundings:

@@ -17,11 +17,11 @@ LOOKED_AT: Final = 2_000
 """Characters of a line that are looked at."""
 
 _WORDS = (
-    "error", "err!", "fail", "fatal", "denied", "refused", "cannot", "unable", "exception", "panic",
-    "traceback", "not found", "unauthorized", "forbidden", "timed out", "non zero", "exit ", "exited", "returned", "invalid",
-    "complete", "context status", "entering phase", "operation was", "script", "finished", "make", "cleaning", "===",
-    "canceled", "> [", "dockerfile:", "status:", "code:", "syncing", "command_execution", "------",
+    "err", "fail", "fatal", "denied", "refused", "cannot", "can't", "unable", "exception", "panic", "traceback", "not found",
+    "no such", "unauthor", "forbidden", "timed out", "exit", "returned", "non-zero", "***", "phase", "canceled", "------",
 )  # fmt: skip
+"""One of these is in every line that matters here, in lower case."""
+
 _ERROR = re.compile(
     r"""
       \b(?:error|fatal|panic|traceback|exception)\b(?!\s{0,3}[=:]\s{0,3}(?:0|none|null|false)\b)(?!_)
@@ -50,8 +50,12 @@ class Unknown:
         """Look at a line that shows no symptom."""
         text = line.text[:LOOKED_AT]
         lowered = text.lower()
-        if not any(word in lowered for word in _WORDS):
-            return
+        for word in _WORDS:
+            if word in lowered:
+                self._judge(line, text)
+                return
+
+    def _judge(self, line: Line, text: str) -> None:
         if any(loose(consequence.pattern).search(text) for consequence in self._consequences):
             self.follow_ups += 1
             self.first_follow_up = self.first_follow_up or line
