@@ -5,7 +5,7 @@ A worker has one of these. It never talks to an upstream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,11 +25,24 @@ GONE_TIMES: Final = 2
 
 
 class FlightView(Protocol):
-    """A blob on its way, as a worker reads it: ``path`` grows; :meth:`wait` tells how many bytes may be read."""
+    """A blob on its way, as a worker reads it."""
 
     @property
-    def size(self) -> int | None:
+    def digest(self) -> Digest:
+        """What the blob will be."""
+        ...
+
+    @property
+    def size(self) -> int:
         """Bytes of the whole blob."""
+        ...
+
+    def read(self, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
+        """The bytes from ``start`` up to, not including, ``end``, as they come, in pieces of at most 256 KiB.
+
+        The last byte of the blob comes only when all of it was verified. Raises :class:`ServeError` where the flight
+        fails: who has begun an answer by then must cut the connection. Close it (``contextlib.aclosing``).
+        """
         ...
 
 
