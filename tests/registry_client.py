@@ -17,18 +17,20 @@ T = TypeVar("T")
 
 @dataclass
 class Time:
-    """A clock that only waiting moves."""
+    """A clock that only waiting moves. ``pace`` is how long a wait takes in truth, so that others can go on meanwhile."""
 
     now: float = 1000.0
+    pace: float = 0.0
     waits: list[float] = field(default_factory=list)
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        until = self.now + seconds  # those who wait at once wait together
         self.waits.append(seconds)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pace)
+        self.now = max(self.now, until)
 
 
 class Logins:

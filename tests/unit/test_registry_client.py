@@ -9,7 +9,8 @@ import time
 import pytest
 
 from tests.hub import docker_hub, ecr_public, endpoints, small_image, small_index
-from tests.registry_client import Logins, Said, ref, with_client
+from tests.registry_client import Logins, Said, Time, ref, with_client
+from tests.scripted import Asked, Reply, scripted
 from unhub.demo.settings import Account
 from unhub.image.digest import Digest
 from unhub.image.errors import AccessRefused, BadAnswer, CredentialsError, LimitKind, NotFound, RateLimited, RegistryError, Unreachable
@@ -267,6 +268,43 @@ def test_the_abuse_limit_stops_everything_for_as_long_as_it_says() -> None:
         assert said.notices == ["Docker Hub asks for a pause of 60 s"]
 
 
+def test_a_pause_is_said_once_to_a_crowd_and_kept_by_all() -> None:
+    asked: list[Asked] = []
+
+    def answer(row: Asked) -> Reply:
+        asked.append(row)
+        if 1 < len(asked) <= 11:  # ten at once, all of them under way before the first of them hears of it
+            return Reply(429, {"Content-Type": "text/plain", "Retry-After": "60"}, late=0.2)
+        return Reply(200, {"Docker-Content-Digest": "sha256:" + "d" * 64})
+
+    async def work(client: RegistryClient) -> None:
+        await client.head_manifest(NODE)
+        await asyncio.gather(*(client.head_manifest(NODE) for _ in range(10)))
+
+    with scripted(answer) as server:
+        said = Said(Time(pace=0.5))
+        with_client(work, {"docker.io": server.url}, said=said)
+    assert said.notices == ["Docker Hub asks for a pause of 60 s"]
+    assert len(asked) == 21
+
+
+def test_a_token_service_that_wants_a_pause_stops_the_registry_too() -> None:
+    with docker_hub() as hub:
+        hub.fault("limit", limit="abuse", site="token")
+        said = Said()
+
+        async def work(client: RegistryClient) -> bool:
+            waiting = asyncio.ensure_future(client.head_manifest(NODE))
+            while not said.notices:
+                await asyncio.sleep(0.001)
+            site = await client._site(NODE)
+            paused = site.bucket._paused_until - 1000
+            await waiting
+            return paused >= 60
+
+        assert with_client(work, endpoints(hub), said=said)
+
+
 def test_a_limit_that_lasts_is_an_error_in_the_end() -> None:
     with ecr_public() as hub:
         hub.fault("limit", limit="rate", count=None, path="*/manifests/*")
@@ -319,7 +357,9 @@ def test_what_passes_is_tried_again(fault: dict[str, object], site: str) -> None
         ({"kind": "status", "status": 503}, RegistryError, "it answered 503"),
         ({"kind": "status", "status": 403}, AccessRefused, "it answered 403"),
         ({"kind": "html"}, BadAnswer, "it answered with a web page: a portal, a firewall or a proxy may stand in between"),
-        ({"kind": "html", "status": 403}, AccessRefused, r"it answered 403 \(with a web page"),
+        ({"kind": "html", "status": 403}, BadAnswer, r"it answered 403 \(with a web page"),
+        ({"kind": "html", "status": 404}, BadAnswer, r"it answered 404 \(with a web page"),
+        ({"kind": "html", "status": 502}, RegistryError, r"it answered 502 \(with a web page"),
         ({"kind": "garbage"}, BadAnswer, "what it answered is no manifest"),
         ({"kind": "wrong-bytes"}, BadAnswer, "no manifest|another digest|it says the digest is"),
         ({"kind": "truncate", "bytes": 100}, BadAnswer, "no manifest"),
@@ -383,6 +423,27 @@ def test_a_refused_connection_and_a_name_that_is_none() -> None:
         with_client(lambda client: client.head_manifest(ref("registry.invalid/x/y:1")), {})
 
 
+def test_a_host_that_is_not_there_is_not_waited_for_by_everybody() -> None:
+    async def work(client: RegistryClient) -> list[object]:
+        return await asyncio.gather(*(client.head_manifest(ref(f"corp/app{number}:1")) for number in range(300)), return_exceptions=True)
+
+    with docker_hub() as hub, hub.refusing():
+        said = Said()
+        errors = with_client(work, endpoints(hub), said=said)
+        assert {type(error) for error in errors} == {Unreachable}
+        assert "cannot read corp/app299:1 at Docker Hub: the connection was refused" in str(errors[299])
+        assert len(said.time.waits) == 3, "one of them tried four times, the others took its word"
+
+    async def later(client: RegistryClient) -> None:
+        with hub.refusing(), pytest.raises(Unreachable):
+            await client.head_manifest(NODE)
+        said.time.now += 11
+        await client.head_manifest(NODE)
+
+    with docker_hub() as hub:
+        with_client(later, endpoints(hub), said=said)
+
+
 def test_silence_ends_by_a_time_out() -> None:
     with docker_hub() as hub:
         hub.fault("delay", seconds=5, count=None)
@@ -395,6 +456,19 @@ def test_so_does_a_manifest_that_drips() -> None:
         hub.fault("drip", rate=20, path="*/manifests/*", after=1, count=None)
         with pytest.raises(Unreachable, match="it gave no complete answer within 1 s"):
             with_client(lambda client: client.get_manifest(NODE), endpoints(hub), connect_seconds=0.4, read_seconds=0.3, attempts=1)
+
+
+def test_who_still_asks_when_the_client_closes_gets_an_error_and_no_connection() -> None:
+    async def work(client: RegistryClient) -> list[asyncio.Task[object]]:
+        tasks: list[asyncio.Task[object]] = [asyncio.ensure_future(client.head_manifest(NODE)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        await client.close()
+        errors = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(error, Unreachable | asyncio.CancelledError) for error in errors)
+        return tasks
+
+    with docker_hub(latency=0.2) as hub:
+        with_client(work, endpoints(hub))
 
 
 def test_offline_opens_no_connection() -> None:

@@ -124,6 +124,7 @@ def test_a_registry_on_this_machine_may_be_spoken_to_in_plain_http() -> None:
         ({"endpoints": {"docker.io": "mirror.example"}}, "cannot use the endpoint of docker.io: it is no http or https URL"),
         ({"endpoints": {"docker.io": "https://a:b@mirror.example"}}, "cannot use the endpoint of docker.io: it has a user name"),
         ({"endpoints": {"docker.io": "https://mirror.example/?x=1"}}, "it has a query"),
+        ({"endpoints": {"docker.io": "https://127.1"}}, "its host is a number that is no plain address"),
         ({"proxies": {"https": "socks5://127.0.0.1:1080"}}, "cannot use a socks5 proxy: only http and https ones"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from tests.registry_client import ref, with_client
 from tests.scripted import Asked, Reply, scripted
 from unhub.image.digest import Digest
-from unhub.image.errors import BadAnswer
+from unhub.image.errors import BadAnswer, RegistryError
 from unhub.image.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor
 from unhub.registry.client import RegistryClient
 
@@ -108,9 +108,12 @@ def test_where_there_is_no_such_api_the_tag_is_looked_for_by_head_first() -> Non
     found, asked = referrers_of(answer)
     assert len(found) == 1
     assert [row.partition(" ")[0] for row in asked] == ["GET", "HEAD", "GET"]
-    found, asked = referrers_of(lambda _: Reply(404))
-    assert found == ()
-    assert [row.partition(" ")[0] for row in asked] == ["GET", "HEAD"]
+    for status in (404, 405, 501):
+        found, asked = referrers_of(lambda row, status=status: Reply(status if "referrers" in row.path else 404))
+        assert found == ()
+        assert [row.partition(" ")[0] for row in asked] == ["GET", "HEAD"]
+    with pytest.raises(RegistryError, match="cannot list what is attached to a/b at Docker Hub: it answered 400"):
+        referrers_of(lambda _: Reply(400))
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"schemaVersion":2,"layers":[]}'])

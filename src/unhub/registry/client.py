@@ -44,6 +44,9 @@ PAGES_MAX: Final = 10_000
 PAGE_SIZE: Final = 1000
 """Tags asked for at a time; ECR refuses more (ecr-public.md, 2.6)."""
 
+_NO_REFERRERS: Final = frozenset({404, 405, 501})
+"""What registries answer that have no API of referrers."""
+
 _ACCEPT: Final = {"Accept": ", ".join(ACCEPTED)}
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -235,12 +238,14 @@ class RegistryClient:
         try:
             async for answer in self._pages(site, reference, address, action):
                 found += _index(site, answer, action)
-        except NotFound:
+        except RegistryError as error:
+            if error.status not in _NO_REFERRERS:
+                raise
             found = await self._tagged_referrers(reference, digest)
         return tuple(row for row in found if artifact_type is None or row.artifact_type == artifact_type)
 
     async def _tagged_referrers(self, reference: Reference, digest: Digest) -> list[Descriptor]:
-        tagged = Reference(reference.registry, reference.repository, f"{digest.algorithm}-{digest.encoded}"[:128])
+        tagged = Reference(reference.registry, reference.repository, f"{digest.algorithm[:32]}-{digest.encoded[:64]}")
         try:
             await self.head_manifest(tagged)
             return list((await self.get_manifest(tagged)).manifest.children)

@@ -39,6 +39,8 @@ def failure(answer: Answer, *, action: str, place: str, host: str, secrets: Iter
     if answer.status == 429:
         return _limited(answer, start, place, host, words)
     said = f"{start}: it answered {answer.status}{f' ({words})' if words else ''}"
+    if answer.is_web_page and answer.status != 401 and answer.status < 500:  # not the registry's own word: neither 403 nor 404 counts
+        return BadAnswer(said, host=host, status=answer.status, hint="Open the address in a browser: it may say why")
     if answer.status == 404 or code in _UNKNOWN:
         return NotFound(said, host=host, status=answer.status, hint=None if words else "No such tag, digest or repository is known there")
     if answer.status in (401, 403):

@@ -23,12 +23,17 @@ class Bucket:
 
     async def take(self) -> None:
         """Wait until one more request may be sent."""
-        if not self.rate and self._paused_until <= self._clock():
+        if not self.rate and not self.is_paused:
             return
         async with self._turn:
             while (wait := self._wait()) > 0:
                 await self._sleep(wait)
             self._last = self._clock()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is still to end."""
+        return self._paused_until > self._clock()
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long: the registry said so."""

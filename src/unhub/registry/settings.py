@@ -11,7 +11,7 @@ from unhub import __version__
 from unhub.data.endpoints import builtin_endpoints
 from unhub.image.errors import UsageError
 from unhub.image.reference import DOCKER_HUB, Reference
-from unhub.registry.addresses import WebAddress, is_loopback, parse_url
+from unhub.registry.addresses import WebAddress, is_loopback, literal, parse_url
 
 PROXY_SCHEMES = ("http", "https")
 
@@ -36,7 +36,7 @@ class ClientSettings:
     proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     offline: bool = False
     attempts: int = 4
-    patience_seconds: float = 120
+    patience_seconds: float = 180
     connect_seconds: float = 10
     read_seconds: float = 30
     user_agent: str = f"unhub/{__version__}"
@@ -59,6 +59,7 @@ class ClientSettings:
             said = f"http://{registry}" if plain else builtin_endpoints().url(registry)
         try:
             address = parse_url(said.rstrip("/"))
+            literal(address.host)
         except ValueError as error:
             raise UsageError(f"cannot use the endpoint of {registry}: {error}") from None
         if "?" in address.target:

@@ -61,6 +61,7 @@ class Site:
         self.bucket = Bucket(settings.rate(registry, login=credential is not None), tools.clock, tools.sleep)
         self._tokens = TokenStore(self._fetch_token, tools.clock)
         self._first: asyncio.Event | None = None
+        self._dead: dict[str, tuple[Trouble, float]] = {}
 
     def url(self, repository: str, rest: str) -> str:
         """The URL of something of a repository: ``manifests/latest``, ``tags/list``."""
@@ -188,6 +189,7 @@ class Site:
         own = address.netloc == self.endpoint.netloc
         retries = self.retries()
         while True:
+            self._check_alive(address.netloc, action)
             if own:
                 self.bucket.rate = self._tools.settings.rate(self.registry, login=self.auth.credential is not None)
                 await self.bucket.take()
@@ -197,6 +199,8 @@ class Site:
             except Trouble as trouble:
                 wait = retries.next_wait() if trouble.is_transient else None
                 if wait is None:
+                    if trouble.is_dead:
+                        self._dead[address.netloc] = trouble, self._tools.clock() + self._tools.settings.connect_seconds
                     raise self.failed(trouble, action, address.netloc) from None
             else:
                 wait = self._wait(answer, retries, own)
@@ -204,6 +208,12 @@ class Site:
                     return answer
                 close(answer)
             await self._tools.sleep(wait)
+
+    def _check_alive(self, host: str, action: str) -> None:
+        """Do not wait again for a host that nobody could connect to just now; hundreds of requests may want to."""
+        trouble, until = self._dead.get(host, (None, 0.0))
+        if trouble is not None and self._tools.clock() < until:
+            raise self.failed(trouble, action, host)
 
     async def _once(self, request: Request, size_max: int | None, reach: Reach) -> Answer:
         transport = self._tools.transport
@@ -221,10 +231,10 @@ class Site:
             return None
         asked = builtin_endpoints().pause_seconds(kind) if asked is None else asked
         wait = retries.next_wait(asked)
-        if own and (pause := wait if asked is None else asked) is not None:
-            self.bucket.pause(pause)
-        if wait is not None and wait >= LONG_WAIT and kind is not LimitKind.OTHER:
+        if wait is not None and wait >= LONG_WAIT and not self.bucket.is_paused:
             self._tools.notice(f"{self.title} asks for a pause of {duration(wait)}")
+        if (own or kind is LimitKind.ABUSE) and (pause := wait if asked is None else asked) is not None:
+            self.bucket.pause(pause)
         return wait
 
     def failed(self, trouble: Trouble, action: str, host: str) -> RegistryError:

@@ -39,11 +39,15 @@ _bypasses = cast(Callable[[str, dict[str, str]], bool], proxy_bypass_environment
 class Trouble(Exception):
     """A request brought no answer, or one that cannot be used (``is_protocol``); ``cause`` is for people.
 
-    ``is_transient`` says that another attempt may help.
+    ``is_transient`` says that another attempt may help, ``is_dead`` that not even a connection came about, so that
+    other requests to the same host need not wait for that, too.
     """
 
-    def __init__(self, cause: str, *, hint: str | None = None, is_transient: bool = False, is_protocol: bool = False) -> None:
+    def __init__(
+        self, cause: str, *, hint: str | None = None, is_transient: bool = False, is_protocol: bool = False, is_dead: bool = False
+    ) -> None:
         super().__init__(cause)
+        self.is_dead = is_dead
         self.cause = cause
         self.hint = hint
         self.is_transient = is_transient
@@ -94,6 +98,7 @@ class Transport:
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._sessions: dict[Reach, aiohttp.ClientSession] = {}
+        self._closed = False
         self._turns: dict[str, asyncio.Semaphore] = {}
         self.seen: dict[str, tuple[str, ...]] = {}
         """The addresses that host names led to."""
@@ -115,6 +120,8 @@ class Transport:
         """Send a request and return the answer once its headers are here. Raises :class:`Trouble`."""
         if self._settings.offline:
             raise Trouble("unhub is offline (--offline)")
+        if self._closed:
+            raise Trouble("the client was closed")
         address = parse_url(request.url)
         proxy = self._proxy(address)
         session = self._session(Reach.ANY if proxy is not None else reach)
@@ -152,7 +159,8 @@ class Transport:
             raise Trouble(f"it gave no {what} within {seconds:g} s", is_transient=True) from None
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; whoever still asks gets :class:`Trouble`."""
+        self._closed = True
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -260,27 +268,29 @@ def _trouble(error: Exception, settings: ClientSettings | None) -> Trouble:
     """What went wrong, in words; never the library's own text, which may hold URLs with secrets."""
     match error:
         case aiohttp.ClientProxyConnectionError():
-            return Trouble("the proxy cannot be reached", hint="See HTTPS_PROXY and NO_PROXY")
+            return Trouble("the proxy cannot be reached", hint="See HTTPS_PROXY and NO_PROXY", is_dead=True)
         case aiohttp.ClientHttpProxyError(status=status):
             return Trouble(f"the proxy answered {status}", hint="See HTTPS_PROXY and NO_PROXY", is_transient=status >= 500)
         case aiohttp.ClientConnectorDNSError(os_error=_AddressRefused()):
             return Trouble("it leads into a private network, where a registry on the internet may send nobody", is_protocol=True)
         case aiohttp.ClientConnectorDNSError(os_error=os_error):
             temporary = getattr(os_error, "errno", None) == socket.EAI_AGAIN
-            return Trouble("its name cannot be resolved", hint="See the spelling, DNS and proxies", is_transient=temporary)
+            return Trouble("its name cannot be resolved", hint="See the spelling, DNS and proxies", is_transient=temporary, is_dead=True)
         case aiohttp.ClientConnectorCertificateError(certificate_error=reason):
             said = getattr(reason, "verify_message", None) or "it does not fit"
-            return Trouble(f"its certificate is not trusted ({said})", hint="If it has a certificate authority of its own: --ca FILE")
+            return Trouble(
+                f"its certificate is not trusted ({said})", hint="If it has a certificate authority of its own: --ca FILE", is_dead=True
+            )
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return Trouble("the TLS handshake failed", hint="If it speaks plain http on this machine: --insecure HOST")
         case aiohttp.ConnectionTimeoutError():
             within = f" within {settings.connect_seconds:g} s" if settings else ""
-            return Trouble(f"no connection came about{within}", hint="A firewall, or a proxy that is not set?")
+            return Trouble(f"no connection came about{within}", hint="A firewall, or a proxy that is not set?", is_dead=True)
         case aiohttp.ServerTimeoutError() | TimeoutError():
             within = f" for {settings.read_seconds:g} s" if settings else ""
             return Trouble(f"it sent nothing{within}", is_transient=True)
         case aiohttp.ClientConnectorError(os_error=os_error):
-            return Trouble(_spoken(os_error), is_transient=True)
+            return Trouble(_spoken(os_error), is_transient=True, is_dead=True)
         case aiohttp.ClientPayloadError():
             return Trouble("its answer broke off", is_transient=True)
         case aiohttp.ClientResponseError():
