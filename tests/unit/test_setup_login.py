@@ -11,8 +11,9 @@ import pytest
 from unhub.formats._yaml.parse import Mapping, Scalar, Sequence, parse
 from unhub.image.errors import UsageError
 from unhub.image.source import Source
+from unhub.setup import jenkins
 from unhub.setup.codebuild import set_up
-from unhub.setup.login_line import Form, login
+from unhub.setup.login_line import Form, login, token_lines
 from unhub.setup.outcome import Wishes
 
 DENIED = "An error occurred (AccessDeniedException) when calling the GetAuthorizationToken operation"
@@ -137,3 +138,25 @@ def test_only_regions_that_have_the_service_are_written() -> None:
     assert "--region us-west-2 " in login(Form.LINE, "us-west-2")
     with pytest.raises(UsageError, match="ap-northeast-1"):
         login(Form.LINE, "ap-northeast-1")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_oidc_token_goes_into_a_file_for_its_user_alone_and_nowhere_else(machine: Machine, shell: str) -> None:
+    lines = token_lines("TOKEN", "session-$JOB", "arn:aws:iam::123456789012:role/ci")
+    show = 'stat -c %a "$AWS_WEB_IDENTITY_TOKEN_FILE"; echo "$AWS_ROLE_SESSION_NAME $AWS_ROLE_ARN"; cat "$AWS_WEB_IDENTITY_TOKEN_FILE"'
+    script = "\n".join(["set -e", f"TMPDIR='{machine.folder}' TOKEN='ey.%s.\\x' JOB=7", "export TMPDIR", *lines, show])
+    done = machine.run(shell, script)
+    assert done.stdout.splitlines() == ["600", "session-7 arn:aws:iam::123456789012:role/ci", "ey.%s.\\x"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_what_jenkins_runs_prints_no_password_although_its_shell_prints_commands(machine: Machine, robust: bool) -> None:
+    pipeline = Source("Jenkinsfile", b"node {\n    sh 'docker build .'\n}\n")
+    after = jenkins.set_up(pipeline, Wishes(robust=robust)).after.decode()
+    script = after.splitlines()[1].strip().removeprefix("sh ").strip("'")
+    for fails in (False, True):
+        done = machine.run("dash", f"set -xe\n{script}", aws_fails=fails)
+        assert (done.returncode == 0) is not fails
+        assert SECRET not in done.stderr + done.stdout
+        assert (DENIED in done.stderr) is fails

@@ -29,7 +29,7 @@ WOULD_CHANGE = 1
 UNREADABLE = 3
 REFUSED = 4
 
-SYSTEMS = ("codebuild", "github-actions", "gitlab-ci")
+SYSTEMS = ("codebuild", "github-actions", "gitlab-ci", "circleci", "bitbucket", "azure-pipelines", "jenkins")
 """The CIs that can be set up, as :data:`unhub.setup.plan.SYSTEMS` has them; written out so that ``--help`` imports nothing."""
 
 
@@ -47,6 +47,7 @@ class _Options(TypedDict):
     repair: bool
     remove_hub_login: bool
     role: str | None
+    connection: str | None
     use_gitignore: bool
     config: Path | None
     strict: bool
@@ -74,6 +75,7 @@ class _Done:
 @click.option("--repair", is_flag=True, help="Mend logins that are there: a wrong or missing region, a place behind the first pull.")
 @click.option("--remove-hub-login", is_flag=True, help="Take out logins to Docker Hub, where the tree takes nothing from there any more.")
 @click.option("--role", metavar="ARN", help="The IAM role that a CI outside AWS assumes; without it, a variable of the CI names it.")
+@click.option("--connection", metavar="NAME", help="Azure Pipelines: the service connection to AWS.  [default: aws]")
 @click.option("--no-ignore", "use_gitignore", flag_value=False, default=True, help="Look at files that git ignores, too.")
 @click.option(
     "--config", type=click.Path(path_type=Path), envvar="UNHUB_CONFIG", metavar="FILE", help="The settings file, in place of unhub.toml."
@@ -127,7 +129,9 @@ def plan(session: Session, options: _Options) -> SetupPlan:
     from unhub.setup.outcome import Wishes
     from unhub.setup.plan import plan_setup, system_named
 
-    wishes = Wishes(options["region"], options["robust"], options["repair"], options["remove_hub_login"], options["role"])
+    wishes = Wishes(
+        options["region"], options["robust"], options["repair"], options["remove_hub_login"], options["role"], options["connection"]
+    )
     system = system_named(options["system"])
     return plan_setup(system, _run_options(session), session.formats, wishes, lambda: _left_in_tree(session))
 

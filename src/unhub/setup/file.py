@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from unhub.formats._yaml.parse import Alias, Document, Mapping, Node, Pair, Scalar
+from unhub.formats._yaml.parse import Alias, Document, Mapping, Node, Pair, Scalar, Sequence
 from unhub.image.errors import RefusedError, SelfCheckFailed
 from unhub.image.source import Source
 from unhub.setup.commands import Does, of_text
@@ -98,3 +99,24 @@ class CiFile:
                 self.note(event.node, "hub-login", f"{place} logs in to Docker Hub")
             elif not remove(event):
                 self.note(event.node, "hub-login", f"{place} logs in to Docker Hub among other things; take that out by hand")
+
+    def remove_step(self, steps: Node | None, event: Event, told: Story) -> bool:
+        """Take a step out of a job that does nothing but log in to Docker Hub; whether it could be done."""
+        if not isinstance(steps, Sequence) or steps.flow or (len(steps.items) == 1 and not self.editor.inserts_into(steps)):
+            return False
+        step = steps.items[event.at]
+        if not isinstance(step, Mapping) or step.anchor is not None or step.text("id") is not None:
+            return False
+        inside = step.span.start <= event.node.span.start <= event.node.span.end <= step.span.end
+        alone = [other for other in told.events if other.at == event.at] == [event]
+        simple = event.act is None or (not event.act.path and isinstance(event.node, Scalar) and is_one_command(event.node.mapped.data))
+        if inside and alone and simple:
+            self.editor.remove_item(steps, event.at)
+            return True
+        return False
+
+
+def is_one_command(script: bytes) -> bool:
+    """Whether a script is one command, a pipe into it included."""
+    text = script.strip()
+    return b"\n" not in text and re.search(rb"&&|\|\||;", text) is None

@@ -107,8 +107,7 @@ class _Workflow(CiFile):
         steps = job.get("steps")
         use = told.first(Does.USE)
         has_login = self.logins(told, place)
-        if isinstance(steps, Sequence):
-            self.hub_logins(told, place, lambda event: self._remove(steps, event, told))
+        self.hub_logins(told, place, lambda event: self.remove_step(steps, event, told))
         if use is None or has_login:
             if has_login:
                 self.result.status = Status.PRESENT
@@ -136,17 +135,6 @@ class _Workflow(CiFile):
         if known is not None:
             return known
         return not keys
-
-    def _remove(self, steps: Sequence, event: Event, told: Story) -> bool:
-        """Take a step out that does nothing but log in to Docker Hub."""
-        step = steps.items[event.at]
-        alone = [other for other in told.events if other.at == event.at] == [event]
-        simple = event.act is None or (event.act.path == "" and isinstance(event.node, Scalar) and _is_one(event.node.mapped.data))
-        stays = len(steps.items) > 1 and isinstance(step, Mapping) and step.anchor is None and step.text("id") is None
-        if alone and simple and stays and not steps.flow:
-            self.editor.remove_item(steps, event.at)
-            return True
-        return False
 
     # permissions
 
@@ -359,9 +347,3 @@ def _triggers(document: Document, root: Mapping) -> Iterator[str]:
         yield from (item.text for item in node.items if isinstance(item, Scalar))
     elif isinstance(node, Mapping):
         yield from (pair.name or "" for pair in node.pairs)
-
-
-def _is_one(script: bytes) -> bool:
-    """Whether a script is one command, a pipe into it included."""
-    text = script.strip()
-    return b"\n" not in text and re.search(rb"&&|\|\||;", text) is None

@@ -18,8 +18,9 @@ from unhub.image.source import Source
 from unhub.setup.commands import Does
 from unhub.setup.events import Story
 from unhub.setup.file import CiFile
+from unhub.setup.login_line import token_lines
 from unhub.setup.outcome import FileSetup, Status, System, Wishes
-from unhub.setup.script_list import Step, behind_installs, remove_login, steps_of, tell
+from unhub.setup.script_list import Step, remove_login, steps_of, tell
 from unhub.setup.yaml_text import Value
 
 TOKEN = "AWS_ID_TOKEN"  # noqa: S105 - the name of a variable
@@ -137,7 +138,7 @@ class _Jobs:
 
     def _insert(self, name: str, entry: Mapping, steps: list[Step], told: Story, use: Step) -> None:
         try:
-            place = self._place(name, entry, steps, told, use)
+            place = self._place(name, entry, steps, use)
             lines, needs_token = self._lines(name, entry, steps, told)
             if needs_token:
                 self._token(name, entry)
@@ -152,18 +153,16 @@ class _Jobs:
         for line in lines:
             self.file.editor.insert_item(sequence, index, line)
 
-    def _place(self, name: str, entry: Mapping, steps: list[Step], told: Story, use: Step) -> tuple[Sequence, int] | None:
+    def _place(self, name: str, entry: Mapping, steps: list[Step], use: Step) -> tuple[Sequence, int] | None:
         """The list and number for the login; ``None`` for a ``before_script`` that is to be made."""
         before = self.file.own(entry, "before_script", self.document)
         own = next((step for step in steps if step.owner is entry and step.key == "before_script"), None)
         if before is not None and own is not None and own.sequence is not None:
-            behind = len(own.sequence.items) if use.key == "script" else use.number
-            place = Step(entry, "before_script", own.sequence, behind, own.node, own.text)
-            return own.sequence, behind_installs(told, steps, place)
+            return own.sequence, len(own.sequence.items) if use.key == "script" else use.number
         if before is None and self._may_create(name, entry):
             return None
         if use.key == "script" and use.sequence is not None:
-            return use.sequence, behind_installs(told, steps, use)
+            return use.sequence, use.number
         raise RefusedError(f"line {self.file.editor.line(use.node.span.start)}: {use.key} is no list of its own")
 
     def _may_create(self, name: str, entry: Mapping) -> bool:
@@ -183,9 +182,8 @@ class _Jobs:
             lines.append("apk add --no-cache aws-cli")
         needs_token = not self._has_credentials(entry, steps)
         if needs_token:
-            role = f" AWS_ROLE_ARN={self.file.wishes.role}" if self.file.wishes.role else ""
-            lines.append(f'export{role} AWS_ROLE_SESSION_NAME="gitlab-$CI_JOB_ID" AWS_WEB_IDENTITY_TOKEN_FILE="$(mktemp)"')
-            lines.append(f'printf \'%s\' "${TOKEN}" > "$AWS_WEB_IDENTITY_TOKEN_FILE"')
+            role = self.file.wishes.role
+            lines += token_lines(TOKEN, "gitlab-$CI_JOB_ID", role)
             if not role:
                 text = "the CI/CD variable AWS_ROLE_ARN names the role; `unhub iam-policy --trust` writes its trust"
                 self.file.note(entry, "role", text)

@@ -40,3 +40,16 @@ def login(form: Form, region: str) -> str:
             return f"(set -o pipefail; {password} | {docker})"
         case Form.ROBUST:
             return f"{PASSWORD}=$({password}) && printf '%s' \"${PASSWORD}\" | {docker}"
+
+
+def token_lines(token: str, session: str, role: str | None) -> list[str]:
+    """Commands that make ``aws`` assume a role with the OIDC token of a variable, for a job of a CI outside AWS.
+
+    The AWS CLI itself exchanges the token, which lies in a file that only the job's user can read; it is in no
+    argument and in no output. ``role`` is an ARN, ``None`` where the CI's variable ``AWS_ROLE_ARN`` names it.
+    """
+    named = f" AWS_ROLE_ARN={role}" if role else ""
+    return [
+        f'export{named} AWS_ROLE_SESSION_NAME="{session}" AWS_WEB_IDENTITY_TOKEN_FILE="$(mktemp)"',
+        f'printf \'%s\' "${token}" > "$AWS_WEB_IDENTITY_TOKEN_FILE"',
+    ]

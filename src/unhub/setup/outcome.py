@@ -51,13 +51,14 @@ class FileSetup:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for. ``role`` is the ARN of the role that a CI outside AWS assumes."""
+    """What the user asked for. ``role`` is the ARN of the role that a CI outside AWS assumes, ``connection`` Azure's to AWS."""
 
     region: str = REGIONS[0]
     robust: bool = False
     repair: bool = False
     remove_hub_login: bool = False
     role: str | None = None
+    connection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ SYSTEMS: Final = {
     "codebuild": "unhub.setup.codebuild",
     "github-actions": "unhub.setup.github_actions",
     "gitlab-ci": "unhub.setup.gitlab_ci",
+    "circleci": "unhub.setup.circleci",
+    "bitbucket": "unhub.setup.bitbucket",
+    "azure-pipelines": "unhub.setup.azure_pipelines",
+    "jenkins": "unhub.setup.jenkins",
 }
 """Every CI that can be set up, and the module that knows it."""
 

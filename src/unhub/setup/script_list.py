@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
 from unhub.formats._yaml.parse import Sequence as List
 from unhub.image.source import Source
 from unhub.setup.called import all_acts
-from unhub.setup.commands import Does
 from unhub.setup.events import Event, Story
+from unhub.setup.file import is_one_command
 from unhub.setup.logins import named
 from unhub.setup.yaml_insertion import Editor
 
@@ -55,19 +54,11 @@ def tell(source: Source, steps: Sequence[Step]) -> Story:
     )
 
 
-def behind_installs(told: Story, steps: Sequence[Step], place: Step) -> int:
-    """The first number in the list of ``place`` where ``aws`` and docker are there, at most that of ``place``."""
-    installs = {event.at for event in told.all(Does.INSTALL)}
-    before = [step for n, step in enumerate(steps) if n in installs and step.sequence is place.sequence and step.number < place.number]
-    return max((step.number + 1 for step in before), default=0)
-
-
 def remove_login(editor: Editor, told: Story, steps: Sequence[Step], event: Event) -> bool:
     """Take a login to Docker Hub out that is all its item says; whether that could be done."""
     step = steps[event.at]
     alone = [other for other in told.events if other.at == event.at] == [event]
-    text = step.text.data.strip()
-    one = b"\n" not in text and re.search(rb"&&|\|\||;", text) is None
+    one = is_one_command(step.text.data)
     plain = isinstance(step.node, Scalar) and step.node.anchor is None and event.act is not None and not event.act.path
     sequence = step.sequence
     if sequence is None or sequence.flow or not (alone and one and plain) or sequence.items[step.number] is not step.node:

@@ -1,0 +1,6 @@
+def call(Map config) {
+    docker.withRegistry(config.registry, 'registry') {
+        def image = docker.build(config.name)
+        image.push()
+    }
+}
