@@ -233,6 +233,11 @@ def test_an_unknown_length_that_broke_off_at_the_very_end() -> None:
     assert blob_from(answer) == DATA
 
 
+def test_more_than_the_descriptor_says_is_refused() -> None:
+    with scripted(lambda _: Reply(200, {}, DATA, length=False)) as server, pytest.raises(BadAnswer, match="it sends more than 100 bytes"):
+        with_client(lambda client: all_of(client, DIGEST, size=100), {"docker.io": server.url})
+
+
 def test_an_empty_blob() -> None:
     assert blob_from(lambda _: Reply(200), digest=digest_of(b"")) == b""
 

@@ -170,6 +170,20 @@ def test_one_token_serves_a_crowd_of_the_same_repository() -> None:
         assert len(hub.asked(kind="manifest", status=401)) == 1
 
 
+def test_the_first_request_may_be_cancelled_without_harm_to_the_others() -> None:
+    async def work(client: RegistryClient) -> None:
+        first = asyncio.ensure_future(client.head_manifest(NODE))
+        await asyncio.sleep(0.05)
+        others = [asyncio.ensure_future(client.head_manifest(NODE)) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        first.cancel()
+        assert len({(await other).digest for other in others}) == 1
+        assert first.cancelled()
+
+    with docker_hub(latency=0.1) as hub:
+        with_client(work, endpoints(hub))
+
+
 def test_a_private_repository_is_read_by_who_may() -> None:
     accounts = (Account(name="alice", password=PASSWORD, private=("corp/*",)),)
     with docker_hub(accounts=accounts) as hub:

@@ -17,7 +17,7 @@ import trustme
 
 from tests.hub import docker_hub, endpoints
 from tests.registry_client import Logins, Said, ref, with_client
-from tests.scripted import Asked, Reply, scripted, tunnel
+from tests.scripted import Asked, Reply, loop_in_a_thread, scripted, tunnel
 from unhub.demo.settings import Account
 from unhub.image.digest import Digest
 from unhub.image.errors import BadAnswer, RegistryError, Unreachable, UsageError
@@ -100,6 +100,44 @@ def test_plain_http_where_tls_was_meant_and_the_other_way_round(authority: tuple
     with scripted(lambda _: MANIFEST, tls=tls(authority[0])) as server, pytest.raises(RegistryError) as caught:
         head(f"http://{server.address}")
     assert isinstance(caught.value, Unreachable | BadAnswer)
+
+
+def test_something_that_does_not_speak_http() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+            await writer.drain()
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(handle, "127.0.0.1", 0)
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+
+    with loop_in_a_thread() as run:
+        server = run(start())
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BadAnswer, match="cannot read corp/app:1 at Docker Hub: it does not speak HTTP as it should"):
+            head(f"http://127.0.0.1:{port}")
+        run(stop(server))
+
+
+def test_a_host_that_takes_no_connection_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(2):  # nobody accepts, and the queue is full: whoever comes now hears nothing
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        with pytest.raises(Unreachable, match=r"no connection came about within 0\.3 s") as caught:
+            head(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=0.3)
+        assert caught.value.hint == "A firewall, or a proxy that is not set?"
+
+
+def test_a_request_that_cannot_be_sent_is_an_error_like_any_other() -> None:
+    with scripted(lambda _: MANIFEST) as server, pytest.raises(BadAnswer, match="the request cannot be sent"):
+        head(server.url, user_agent="unhub\r\nX-Evil: 1")
+    assert server.asked == []
 
 
 # plain http
