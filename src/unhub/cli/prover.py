@@ -127,7 +127,7 @@ def _announce(client: RegistryClient, questions: Sequence[Question]) -> None:
         seconds = client.seconds_for(registry, count)
         if seconds >= _LONG:
             about = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-            say(f"{count} images are asked for at {registry_title(registry)}: about {about} at the rate that it allows without a login")
+            say(f"{count} images are to be found at {registry_title(registry)}: without a login its rate makes that about {about}")
 
 
 def _lock(session: Session, proving: Proving) -> Lock:
