@@ -39,6 +39,7 @@ def said(message: str, code: str = "TOOMANYREQUESTS") -> dict[str, object]:
         ({"ratelimit_limit": "many", "ratelimit_remaining": ""}, None),
         ({"ratelimit_limit": "100;w=soon"}, Budget(100, None, None)),
         ({"docker_ratelimit_source": "192.0.2.1"}, None),
+        ({"ratelimit_limit": "100;w=60", "docker_ratelimit_source": "a\x1b[31mb"}, Budget(100, None, 60, None)),
     ],
 )
 def test_the_budget_is_read_as_far_as_it_can_be(headers: dict[str, str], expected: Budget | None) -> None:

@@ -70,13 +70,14 @@ class BlobSource:
 class BlobFlight:
     """A blob on its way. ``size`` is its length in bytes once that is known; ``published`` may be read from ``path``."""
 
-    def __init__(self, digest: Digest, path: Path) -> None:
+    def __init__(self, digest: Digest, path: Path, size: int | None = None) -> None:
         self.digest = digest
         self.path = path
-        self.size: int | None = None
+        self.size = size
         self.published = 0
         self.done = False
         self.error: BaseException | None = None
+        self._sent = False
         self._moved = asyncio.Event()
 
     def move(self, published: int) -> None:
@@ -92,15 +93,19 @@ class BlobFlight:
         self.move(self.published)
 
     def learn_size(self, size: int) -> None:
-        """The blob's size became known."""
+        """A source has begun to send the blob, and says its size."""
         if self.size is None:
             self.size = size
+        if not self._sent:
+            self._sent = True
             self.move(self.published)
 
     async def started(self) -> int:
-        """The blob's size, as soon as somebody has said it. Raises what the flight failed of."""
-        while self.size is None:
+        """The blob's size, as soon as a source has begun to send it. Raises what the flight failed of."""
+        while self.size is None or not self._sent:
             if self.done:
+                if self.error is None and self.size is not None:
+                    break
                 raise self.error or Unavailable("the transfer ended before it began")
             await self._moved.wait()
         return self.size
@@ -149,9 +154,20 @@ class BlobFetcher:
         self.mismatches = 0
         self.bytes_fetched = 0
 
-    def begin(self, digest: Digest) -> BlobFlight:
-        """A flight that is not under way yet."""
-        return BlobFlight(digest, self._spool / digest.algorithm / digest.encoded)
+    def begin(self, digest: Digest, size: int | None = None) -> BlobFlight:
+        """A flight that is not under way yet; ``size`` is what a verified manifest says, which no answer may contradict."""
+        return BlobFlight(digest, self._spool / digest.algorithm / digest.encoded, size)
+
+    async def landed(self, digest: Digest) -> BlobFlight | None:
+        """The flight of a blob that is stored already, as for who asked a moment too late; ``None`` where it is not."""
+        info = await self._blobs.stat(digest)
+        if info is None or info.path is None:
+            return None
+        flight = BlobFlight(digest, info.path, info.size)
+        flight.published = info.size
+        flight.learn_size(info.size)
+        flight.end()
+        return flight
 
     async def fill(self, flight: BlobFlight, sources: Sequence[BlobSource]) -> None:
         """Fetch the blob from whoever has it, verify and store it; ends the flight in any case, and raises nothing."""

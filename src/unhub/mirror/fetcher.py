@@ -101,10 +101,14 @@ class Fetcher:
     async def blob(self, key: RepositoryKey, digest: Digest) -> BlobFlight:
         """The flight of a blob, begun where there is none, with its size known. Raises :class:`ServeError`."""
         upstream = self._upstream(key)
-        self._check_negative(key, digest)
+        self._check_negative(key, digest, code="BLOB_UNKNOWN")
+        size = await self._metadata.blobs.expected_size(key, digest)
+        landed = await self.blobs.landed(digest)
         flight = self._blob_flights.get(digest)
+        if flight is None and landed is not None:
+            return landed
         if flight is None:
-            flight = self._blob_flights[digest] = self.blobs.begin(digest)
+            flight = self._blob_flights[digest] = self.blobs.begin(digest, size)
             task = asyncio.ensure_future(self._fill(flight, _sources(upstream, key)))
             self._blob_tasks.add(task)
             task.add_done_callback(self._blob_tasks.discard)
@@ -229,10 +233,10 @@ class Fetcher:
             raise _unavailable(unavailable) from None
         await asyncio.sleep(wait)
 
-    def _check_negative(self, key: RepositoryKey, which: str | Digest) -> None:
+    def _check_negative(self, key: RepositoryKey, which: str | Digest, code: str = "MANIFEST_UNKNOWN") -> None:
         gone = self._negative.get(self._negative_key(key, which))
         if gone is not None:
-            raise _gone(gone)
+            raise _gone(gone, code)
 
     def _negative_key(self, key: RepositoryKey, which: str | Digest) -> tuple[object, ...]:
         return (key, str(which), self.upstreams[key.alias].rules.credential)

@@ -274,10 +274,10 @@ class ManifestFetcher:
         prospect.at = None if last.retry_in is None else now + last.retry_in + MARGIN
         prospect.cause, prospect.limited = last.cause, last.limited
         ends = sought.started + (PATIENCE if last.retry_in is not None and last.retry_in < PATIENCE else upstream.rules.hold)
-        wait = LOOK_AGAIN if last.retry_in is None else min(last.retry_in, LOOK_AGAIN)
-        if now + wait > ends:
+        if now >= ends:
             raise last
-        await self._sleep(max(wait, 0.05))
+        wait = LOOK_AGAIN if last.retry_in is None else min(last.retry_in, LOOK_AGAIN)
+        await self._sleep(max(min(wait, ends - now), 0.05))
         await self._look(upstream, sought.key, sought.digest)
         return None
 

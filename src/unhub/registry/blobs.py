@@ -171,7 +171,7 @@ def _learn(transfer: _Transfer, size: int | None) -> None:
         return
     if transfer.size is not None and transfer.size != size:
         raise transfer.bad(f"it has {size} bytes, not {transfer.size}")
-    if transfer.size is None and transfer.on_size is not None:
+    if transfer.on_size is not None:
         transfer.on_size(size)
     transfer.size = size
 

@@ -62,14 +62,9 @@ class FilesystemBlobs:
         """See the protocol."""
         return await asyncio.to_thread(self._put, data, digest)
 
-    async def delete(self, digest: Digest) -> bool:
+    async def delete(self, digest: Digest, *, stored_before: float | None = None) -> bool:
         """See the protocol. The name is free at once; the bytes go after the grace period, see :meth:`sweep`."""
-        path = self.path(digest)
-        try:
-            await asyncio.to_thread(os.rename, path, path.with_name(f"{path.name}{_DOOMED}-{self._clock():.3f}"))
-        except FileNotFoundError:
-            return False
-        return True
+        return await asyncio.to_thread(self._delete, digest, stored_before)
 
     async def all(self) -> AsyncIterator[tuple[Digest, BlobInfo]]:
         """See the protocol."""
@@ -82,14 +77,15 @@ class FilesystemBlobs:
                         if len(name) == HEX_LENGTHS[algorithm]:
                             yield Digest(algorithm, name), BlobInfo(path.stat().st_size, path)
 
-    async def sweep(self) -> int:
-        """Remove the bytes of blobs that were deleted longer ago than the grace period; how many."""
-        return await asyncio.to_thread(self._sweep)
+    async def sweep(self, grace: float | None = None) -> int:
+        """Remove the bytes of blobs that were deleted longer ago than the grace period (or another one); how many files."""
+        return await asyncio.to_thread(self._sweep, self._grace if grace is None else grace)
 
     def _commit(self, partial: Path, digest: Digest) -> BlobInfo:
         path = self.path(digest)
         self._make(path.parent)
         with partial.open("rb") as handle:
+            os.utime(handle.fileno(), (self._clock(), self._clock()))  # when it was stored, which :meth:`delete` asks for
             os.fsync(handle.fileno())
             size = os.fstat(handle.fileno()).st_size
         os.replace(partial, path)
@@ -104,6 +100,7 @@ class FilesystemBlobs:
             with partial.open("xb") as handle:
                 handle.write(data)
                 handle.flush()
+                os.utime(handle.fileno(), (self._clock(), self._clock()))
                 os.fsync(handle.fileno())
             os.replace(partial, path)
         except BaseException:
@@ -111,6 +108,20 @@ class FilesystemBlobs:
             raise
         _sync(path.parent)
         return BlobInfo(len(data), path)
+
+    def _delete(self, digest: Digest, stored_before: float | None) -> bool:
+        path = self.path(digest)
+        doomed = path.with_name(f"{path.name}{_DOOMED}-{self._clock():.3f}")
+        try:
+            if stored_before is not None and path.stat().st_mtime >= stored_before:
+                return False
+            os.rename(path, doomed)
+            if stored_before is not None and doomed.stat().st_mtime >= stored_before:
+                os.rename(doomed, path)  # stored between the two calls above: the same bytes, so what is there may be replaced
+                return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def _make(self, folder: Path) -> None:
         """Make a folder, and its place in the folders above it, last beyond a power cut."""
@@ -121,8 +132,8 @@ class FilesystemBlobs:
             _sync(above)
         self._made.add(folder)
 
-    def _sweep(self) -> int:
-        gone, before = 0, self._clock() - self._grace
+    def _sweep(self, grace: float) -> int:
+        gone, before = 0, self._clock() - grace
         for algorithm in HEX_LENGTHS:
             for path in (self._folder / algorithm).glob(f"*/*{_DOOMED}-*"):
                 with contextlib.suppress(ValueError, OSError):

@@ -49,8 +49,12 @@ class BlobStore(Protocol):
         """Store verified bytes."""
         ...
 
-    async def delete(self, digest: Digest) -> bool:
-        """Remove a blob; whether there was one. Readers that have it open keep reading."""
+    async def delete(self, digest: Digest, *, stored_before: float | None = None) -> bool:
+        """Remove a blob; whether there was one. Readers that have it open keep reading.
+
+        With ``stored_before`` (seconds since 1970) it stays where it was stored then or later, so that what decided to
+        delete it cannot take away what somebody has stored since.
+        """
         ...
 
     def all(self) -> AsyncIterator[tuple[Digest, BlobInfo]]:
@@ -139,6 +143,10 @@ class Manifests(Protocol):
         """What is attached to ``subject`` in the repository, in the order of digests, those after ``after`` only."""
         ...
 
+    async def digests(self, key: RepositoryKey, *, after: str = "", limit: int = 1000) -> list[Digest]:
+        """The manifests that a repository links, in the order of digests, those after ``after`` only."""
+        ...
+
     async def missing_children(self, key: RepositoryKey, manifest: Manifest) -> list[Digest]:
         """The manifests that an index names and the repository does not link."""
         ...
@@ -153,6 +161,10 @@ class BlobLinks(Protocol):
 
     async def size(self, digest: Digest) -> int | None:
         """Bytes of a blob that is in the blob store, or ``None``."""
+        ...
+
+    async def expected_size(self, key: RepositoryKey, digest: Digest) -> int | None:
+        """Bytes that a manifest of the repository says a blob has, stored or not; ``None`` where none names it."""
         ...
 
     async def forget(self, digest: Digest) -> None:
@@ -310,10 +322,10 @@ class Eviction(Protocol):
         """
         ...
 
-    async def evict(self, key: RepositoryKey, digest: Digest) -> Evicted | None:
+    async def evict(self, key: RepositoryKey, digest: Digest, *, heed_pins: bool = True) -> Evicted | None:
         """Remove an image whole from a repository, in one transaction: tags, index, children, links.
 
-        What other images use stays. ``None`` where it is pinned or no longer there.
+        What other images use stays. ``None`` where it is no longer there, or pinned, unless pins are not heeded (a purge).
         """
         ...
 

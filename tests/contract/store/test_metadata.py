@@ -152,6 +152,9 @@ def test_a_pulled_through_manifest_links_the_blobs_that_it_names(url: str) -> No
         assert await store.blobs.linked(NODE, digest_of(LAYER))
         assert await store.blobs.linked(NODE, one.config.digest)
         assert await store.blobs.size(digest_of(LAYER)) is None, "linked, not fetched yet"
+        assert await store.blobs.expected_size(NODE, digest_of(LAYER)) == len(LAYER)
+        assert await store.blobs.expected_size(NODE, digest_of(b"other")) is None
+        assert await store.blobs.expected_size(APP, digest_of(LAYER)) is None
 
     with_metadata(url, work)
 

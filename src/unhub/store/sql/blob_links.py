@@ -9,7 +9,7 @@ from unhub.store.records import ChangeKind, RepositoryKey
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
 from unhub.store.sql.repositories import find_or_create, repository_id
-from unhub.store.sql.schema import blob, repository, repository_blob, repository_manifest
+from unhub.store.sql.schema import blob, manifest_blob, repository, repository_blob, repository_manifest
 
 
 class SqlBlobLinks:
@@ -27,6 +27,17 @@ class SqlBlobLinks:
         """See the protocol."""
         async with self._database.read() as connection:
             return (await connection.execute(select(blob.c.size).where(blob.c.digest == str(digest)))).scalar_one_or_none()
+
+    async def expected_size(self, key: RepositoryKey, digest: Digest) -> int | None:
+        """See the protocol."""
+        query = (
+            select(manifest_blob.c.size)
+            .join(repository_manifest, repository_manifest.c.digest == manifest_blob.c.manifest)
+            .where(repository_manifest.c.repository_id == repository_id(key), manifest_blob.c.blob == str(digest))
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def forget(self, digest: Digest) -> None:
         """See the protocol."""

@@ -72,7 +72,7 @@ class SqlEviction:
             await _forget(connection, [row.digest for row in rows])
         return [(Digest.parse(row.digest), row.size) for row in rows]
 
-    async def evict(self, key: RepositoryKey, digest: Digest) -> Evicted | None:
+    async def evict(self, key: RepositoryKey, digest: Digest, *, heed_pins: bool = True) -> Evicted | None:
         """See the protocol."""
         async with self._database.write() as connection:
             number = await find(connection, key)
@@ -80,7 +80,7 @@ class SqlEviction:
                 return None
             family = await _family(connection, number, str(digest))
             names = await _tags(connection, number, family)
-            if await _pinned(connection, key, names):
+            if heed_pins and await _pinned(connection, key, names):
                 return None
             leaving = [one for one in family if one == str(digest) or not await _used_elsewhere(connection, number, one, family)]
             links = repository_manifest.c

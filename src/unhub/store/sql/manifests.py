@@ -82,8 +82,8 @@ class SqlManifests:
         await self._database.upsert(connection, manifest, row, [])
         for child in {str(child.digest) for child in image.children}:
             await self._database.upsert(connection, manifest_child, {"parent": digest, "child": child}, [])
-        for blob in _blobs(image):
-            await self._database.upsert(connection, manifest_blob, {"manifest": digest, "blob": blob}, [])
+        for blob, size in _blobs(image).items():
+            await self._database.upsert(connection, manifest_blob, {"manifest": digest, "blob": blob, "size": size}, [])
 
     async def _point(self, connection: AsyncConnection, row: dict[str, Any]) -> None:
         changed = ["digest", "fetched_at", "checked_at", "source", "gone_since", "gone_count"]
@@ -155,6 +155,14 @@ class SqlManifests:
         async with self._database.read() as connection:
             return [_referrer(row) for row in (await connection.execute(query)).all()]
 
+    async def digests(self, key: RepositoryKey, *, after: str = "", limit: int = 1000) -> list[Digest]:
+        """See the protocol."""
+        links = repository_manifest.c
+        query = select(links.digest).where(links.repository_id == repository_id(key), links.digest > after)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(links.digest).limit(limit))).scalars().all()
+        return [Digest.parse(text) for text in rows]
+
     async def missing_children(self, key: RepositoryKey, manifest: Manifest) -> list[Digest]:
         """See the protocol."""
         wanted = {str(child.digest): child.digest for child in manifest.children}
@@ -175,9 +183,10 @@ def _is_tag(key: RepositoryKey, name: str) -> ColumnElement[bool]:
     return and_(tag.c.repository_id == repository_id(key), tag.c.name == name)
 
 
-def _blobs(image: Manifest) -> list[str]:
+def _blobs(image: Manifest) -> dict[str, int]:
+    """The blobs that a manifest names, with their sizes in bytes."""
     config = [image.config] if image.config else []
-    return list(dict.fromkeys(str(descriptor.digest) for descriptor in [*config, *image.layers]))
+    return {str(descriptor.digest): descriptor.size for descriptor in [*config, *image.layers]}
 
 
 def _artifact_type(image: Manifest) -> str | None:

@@ -62,6 +62,7 @@ manifest_blob = Table(
     metadata,
     Column("manifest", Text, ForeignKey("manifest.digest", ondelete="CASCADE"), primary_key=True),
     Column("blob", Text, primary_key=True, index=True),
+    Column("size", BigInteger, nullable=False),
 )
 
 repository_manifest = Table(

@@ -99,6 +99,7 @@ def upgrade() -> None:
         "manifest_blob",
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["manifest"], ["manifest.digest"], name=op.f("fk_manifest_blob_manifest"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("manifest", "blob", name=op.f("pk_manifest_blob")),
     )
