@@ -167,6 +167,19 @@ def test_a_challenge_without_a_scope_gets_the_usual_one_and_a_realm_s_own_query_
     assert asked == ["https://r.example/auth?x=1&scope=repository:a/b:pull"]
 
 
+def test_a_realm_is_asked_as_it_was_checked() -> None:
+    asked: list[str] = []
+
+    def respond(request: Request) -> Answer:
+        if "/auth" in request.url:
+            asked.append(request.url)
+            return answer(200, {"token": "t"})
+        return answer(200) if proof(request) != "nothing" else challenged('Bearer realm="HTTPS://R.Example.:443/auth#x",service="s"')
+
+    assert Talk("r.example", "https://r.example", respond).get("a/b").status == 200
+    assert asked == ["https://r.example/auth?service=s&scope=repository:a/b:pull"]
+
+
 def test_basic_is_asked_for_once_and_given_at_once_from_then_on() -> None:
     def respond(request: Request) -> Answer:
         return answer(200) if proof(request).startswith("basic") else challenged('Basic realm="Registry"')

@@ -402,3 +402,24 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
     assert "very-secret-password" not in shown
     assert "X-Signature" not in shown
     assert "https://cdn.example/a" in shown
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "seen", "private"),
+    [
+        ("http://127.0.0.1:5000", (), True),
+        ("https://10.1.2.3", (), True),
+        ("https://8.8.8.8", (), False),
+        ("https://registry.example", ("10.1.2.3", "fd12::1"), True),
+        ("https://registry.example", ("10.1.2.3", "8.8.8.8"), False),
+        ("https://registry.example", (), False),  # behind a proxy nobody here knows
+        ("https://registry.example", ("fe80::1%eth0",), True),
+    ],
+)
+def test_a_registry_is_private_only_if_all_of_its_addresses_are(endpoint: str, seen: tuple[str, ...], private: bool) -> None:
+    async def work(client: RegistryClient) -> bool:
+        site = await client._site(ref("registry.example/a/b"))
+        client._tools.transport.seen["registry.example"] = seen
+        return site.is_private
+
+    assert with_client(work, {"registry.example": endpoint}) is private

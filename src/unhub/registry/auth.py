@@ -158,8 +158,7 @@ class Authenticator:
         """The best challenge that can be met; ``None`` where nothing can be done about it."""
         for challenge in challenges:
             if challenge.scheme == "bearer" and challenge.realm:
-                self._check(challenge.realm)
-                return challenge
+                return replace(challenge, parameters={**challenge.parameters, "realm": self._checked(challenge.realm)})
         basics = [challenge for challenge in challenges if challenge.scheme == "basic"]
         if basics:
             usable = self.credential is not None and self.credential.username != IDENTITY_TOKEN
@@ -173,9 +172,10 @@ class Authenticator:
             )
         return None
 
-    def _check(self, realm: str) -> None:
+    def _checked(self, realm: str) -> str:
+        """The URL of a token service that may be asked."""
         try:
-            check_realm(realm, self.endpoint, self._realms)
+            return str(check_realm(realm, self.endpoint, self._realms))
         except ValueError as error:
             shown = clean(realm.partition("?")[0].rpartition("@")[2])
             raise BadAnswer(

@@ -18,6 +18,7 @@ WAIT_MAX: Final = 7 * 24 * 3600.0
 """Seconds; a longer ``Retry-After`` is taken for this."""
 
 _QUOTA = re.compile(r"\s*(-?\d{1,12})\s*(?:;\s*w\s*=\s*(\d{1,9}))?", re.IGNORECASE)
+_SOURCE = re.compile(r"[\x21-\x7e]{1,100}")
 _SECONDS = re.compile(r"\d{1,9}")
 
 _TEXTS: Final = (
@@ -34,6 +35,7 @@ def budget(answer: Answer) -> Budget | None:
     if limit is None and remaining is None:
         return None
     source = answer.header("docker-ratelimit-source")
+    source = source if source and _SOURCE.fullmatch(source) else None
     return Budget(limit, remaining, window if window is not None else other_window, source)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from random import Random
 from typing import Final
 
@@ -116,12 +117,16 @@ class Site:
 
     @property
     def is_private(self) -> bool:
-        """Whether the registry is on this machine or in a private network, as far as its addresses are known."""
+        """Whether the registry is on this machine or in a private network: all of its addresses are, as far as they are known.
+
+        One that also has a public address counts as public, or it could point us at a private one at any time.
+        """
         if is_loopback(self.endpoint.host):
             return True
         number = literal(self.endpoint.host)
         addresses = (str(number),) if number is not None else self._tools.transport.seen.get(self.endpoint.host, ())
-        return any((parsed := literal(address.partition("%")[0])) is not None and not is_public(parsed) for address in addresses)
+        parsed = [ip_address(address.partition("%")[0]) for address in addresses]
+        return bool(parsed) and not any(is_public(address) for address in parsed)
 
     def _secrets(self) -> tuple[str, ...]:
         found = (self.auth.credential, self.auth.refused)

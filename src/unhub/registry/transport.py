@@ -101,7 +101,7 @@ class Transport:
         self._closed = False
         self._turns: dict[str, asyncio.Semaphore] = {}
         self.seen: dict[str, tuple[str, ...]] = {}
-        """The addresses that host names led to."""
+        """The addresses that host names ever led to."""
 
     async def read(self, request: Request, *, reach: Reach, tls: ssl.SSLContext | bool, size_max: int) -> Answer:
         """Send a request and read all of the answer; the body of an error only as far as it helps.
@@ -129,7 +129,7 @@ class Transport:
             async with self._in_time("answer"):
                 response = await session.request(
                     request.method,
-                    URL(request.url, encoded=True),
+                    URL(str(address), encoded=True),  # as it was checked, so that nobody reads it in another way
                     headers=request.headers,
                     data=request.body,
                     allow_redirects=False,
@@ -229,7 +229,7 @@ class _Resolver(AbstractResolver):
         addresses = tuple(row["host"] for row in found)
         if not all(self._may(address) for address in addresses):
             raise _AddressRefused(f"{host} leads into a private network")
-        self._seen[host] = addresses
+        self._seen[host] = tuple(dict.fromkeys((*self._seen.get(host, ()), *addresses)))
         return found
 
     async def close(self) -> None:
