@@ -44,13 +44,16 @@ class Fetcher:
         blobs: BlobFetcher,
         ledger: Ledger,
         *,
+        now: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
+        """``now`` is seconds since 1970, ``clock`` seconds that never go back."""
         self.upstreams = upstreams
         self.ledger = ledger
         self.manifests = manifests
         self.blobs = blobs
         self._metadata = metadata
+        self._now = now
         self._clock = clock
         self._tag_flights: Flights[tuple[RepositoryKey, str, bool], FetchedTag] = Flights()
         self._digest_flights: Flights[tuple[RepositoryKey, Digest], StoredManifest] = Flights()
@@ -102,6 +105,7 @@ class Fetcher:
         """The flight of a blob, begun where there is none, with its size known. Raises :class:`ServeError`."""
         upstream = self._upstream(key)
         self._check_negative(key, digest, code="BLOB_UNKNOWN")
+        await self._check_linked(upstream, key, digest)
         size = await self._metadata.blobs.expected_size(key, digest)
         landed = await self.blobs.landed(digest)
         flight = self._blob_flights.get(digest)
@@ -206,6 +210,24 @@ class Fetcher:
             raise
         finally:
             self._prospects.pop((key, digest), None)
+
+    async def _check_linked(self, upstream: Upstream, key: RepositoryKey, digest: Digest) -> None:
+        """See that a blob belongs to a repository that may be read: what is stored for one is not there for all.
+
+        A manifest that was pulled links its blobs. For any other the upstream is asked, in that very repository.
+        """
+        source = upstream.source
+        try:
+            await self.manifests.check_listable(upstream, key)
+            if await self._metadata.blobs.linked(key, digest):
+                return
+            await source.ask(lambda: source.registry.head_blob(source.place.reference(key.path, digest), digest))
+        except Gone as gone:
+            self._negative.put(self._negative_key(key, digest), gone)
+            raise _gone(gone, code="BLOB_UNKNOWN") from None
+        except Unavailable as unavailable:
+            raise _unavailable(unavailable) from None
+        await self._metadata.blobs.link(key, digest, self._now())
 
     async def _fill(self, flight: BlobFlight, sources: Sequence[BlobSource]) -> None:
         try:

@@ -36,6 +36,8 @@ class Memory:
         self._blocked: dict[Digest, str] = {}
         self.trusted = True
         """Whether changes can be heard of; where not, tags and blocks are not answered from here."""
+        self.epoch = 0
+        """Counts the times that something was forgotten: what was read before is not remembered after."""
 
     def get(self, key: RepositoryKey, which: str) -> Entry | None:
         """What is remembered under a tag or digest, unless it is blocked."""
@@ -45,8 +47,15 @@ class Memory:
         self._entries.move_to_end((key, which))
         return entry
 
-    def put(self, key: RepositoryKey, which: str, manifest: StoredManifest, tag: StoredTag | None, fresh_until: float) -> None:
-        """Remember a manifest; the longest unused are forgotten where there are too many bytes."""
+    def put(
+        self, key: RepositoryKey, which: str, manifest: StoredManifest, tag: StoredTag | None, fresh_until: float, *, epoch: int | None = None
+    ) -> None:
+        """Remember a manifest; the longest unused are forgotten where there are too many bytes.
+
+        ``epoch`` is :attr:`epoch` from before it was read: it is not remembered if something was forgotten since.
+        """
+        if epoch is not None and epoch != self.epoch:
+            return
         self._drop((key, which))
         self._entries[key, which] = Entry(manifest, tag, fresh_until)
         self._bytes += len(manifest.data) + ENTRY
@@ -63,6 +72,7 @@ class Memory:
 
     def apply(self, changes: Iterable[Change]) -> bool:
         """Forget what changed; whether the blocks must be read anew."""
+        self.epoch += 1
         blocks = False
         for change in changes:
             if change.kind is ChangeKind.BLOCK:
@@ -75,6 +85,7 @@ class Memory:
 
     def clear(self) -> None:
         """Forget everything but the blocks."""
+        self.epoch += 1
         self._entries.clear()
         self._bytes = 0
 

@@ -6,7 +6,7 @@ A worker has one of these. It never talks to an upstream.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from unhub.image.digest import Digest
@@ -78,12 +78,14 @@ class Upstreams(Protocol):
 class ManifestAnswer:
     """A manifest to serve. ``age`` is the seconds since an upstream confirmed it, ``stale`` why it may be outdated.
 
-    Both are ``None`` for what cannot be outdated: a digest, or what was pushed here.
+    Both are ``None`` for what cannot be outdated: a digest, or what was pushed here. ``fetched`` says that the client
+    waited for an upstream.
     """
 
     manifest: StoredManifest
     age: float | None = None
     stale: str | None = None
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Pull:
             return answer
         if isinstance(which, Digest):
             self._check_blocked(which)
-            return ManifestAnswer(await self._by_digest(key, which))
+            return await self._by_digest(key, which)
         answer = await self._by_tag(key, which)
         self._check_blocked(answer.manifest.digest)
         return answer
@@ -138,12 +140,19 @@ class Pull:
     async def blob(self, key: RepositoryKey, digest: Digest) -> BlobAnswer:
         """A blob, stored or on its way. Raises :class:`ServeError`."""
         self._check_blocked(digest)
-        linked = await self._metadata.blobs.linked(key, digest)
-        if linked and (info := await self._blobs.stat(digest)) is not None:
+        info = await self.holds(key, digest)
+        if info is not None:
             return BlobAnswer(stored=info)
         if key.alias not in self._rules:
             raise ServeError(f"cannot serve {digest}: {key} has no such blob", status=404, registry_code="BLOB_UNKNOWN")
         return BlobAnswer(flight=await self._upstreams.blob(key, digest))
+
+    async def holds(self, key: RepositoryKey, digest: Digest) -> BlobInfo | None:
+        """A blob that is stored and that everybody may read from this repository, or ``None``; asks nobody."""
+        if self._memory.blocked(digest) is not None or not await self._metadata.blobs.linked(key, digest):
+            return None
+        info = await self._blobs.stat(digest)
+        return info if info is not None and await self._may_read(key) else None
 
     async def tags(self, key: RepositoryKey) -> tuple[list[str], str | None]:
         """Every tag in ASCII order, and why the list may be outdated. Raises :class:`ServeError`."""
@@ -179,25 +188,28 @@ class Pull:
             raise ServeError(f"cannot list {key}: there is no such repository", status=404, registry_code="NAME_UNKNOWN")
         return await self._metadata.manifests.tags(key)
 
-    async def _by_digest(self, key: RepositoryKey, digest: Digest) -> StoredManifest:
+    async def _by_digest(self, key: RepositoryKey, digest: Digest) -> ManifestAnswer:
+        epoch = self._memory.epoch
         stored = await self._metadata.manifests.get(key, digest)
-        if stored is None or not await self._may_read(key):
+        fetched = stored is None or not await self._may_read(key)
+        if fetched:
             if key.alias not in self._rules:
                 raise _unknown(key, str(digest))
             await self._upstreams.digest(key, digest)
+            epoch = self._memory.epoch
             stored = await self._metadata.manifests.get(key, digest)
-            if stored is None:
-                raise _unknown(key, str(digest))
-        self._memory.put(key, str(digest), stored, None, float("inf"))
-        return stored
+        if stored is None:
+            raise _unknown(key, str(digest))
+        self._memory.put(key, str(digest), stored, None, float("inf"), epoch=epoch)
+        return ManifestAnswer(stored, fetched=fetched)
 
     async def _by_tag(self, key: RepositoryKey, name: str) -> ManifestAnswer:
+        epoch = self._memory.epoch
         found = await self._metadata.manifests.resolve(key, name)
         rules = self._rules.get(key.alias)
-        if rules is None:
+        if rules is None:  # not remembered: whoever pushed a tag through another worker pulls what was pushed, at once
             if found is None:
                 raise _unknown(key, name)
-            self._memory.put(key, name, found[1], None, float("inf"))
             return ManifestAnswer(found[1])
         if found is None or not await self._may_read(key):
             return await self._asked(key, name, rules, None)
@@ -206,7 +218,7 @@ class Pull:
         if self._is_gone(tag):
             return await self._asked(key, name, rules, None)
         if age is Age.FRESH:
-            return self._remember(key, tag, manifest, rules)
+            return self._remember(key, tag, manifest, rules, epoch)
         if age is Age.STALE:
             await self._upstreams.revalidate(key, name)
             return ManifestAnswer(manifest, self._age(tag))
@@ -222,13 +234,14 @@ class Pull:
             if kept is None:
                 raise
             return ManifestAnswer(kept[1], self._age(kept[0]), error.message)
+        epoch = self._memory.epoch
         found = await self._metadata.manifests.resolve(key, name)
         if found is None:
             raise _unknown(key, name)
-        return self._remember(key, *found, rules)
+        return replace(self._remember(key, *found, rules, epoch), fetched=True)
 
-    def _remember(self, key: RepositoryKey, tag: StoredTag, manifest: StoredManifest, rules: UpstreamRules) -> ManifestAnswer:
-        self._memory.put(key, tag.name, manifest, tag, rules.freshness.fresh_until(tag))
+    def _remember(self, key: RepositoryKey, tag: StoredTag, manifest: StoredManifest, rules: UpstreamRules, epoch: int) -> ManifestAnswer:
+        self._memory.put(key, tag.name, manifest, tag, rules.freshness.fresh_until(tag), epoch=epoch)
         return ManifestAnswer(manifest, self._age(tag))
 
     async def _may_read(self, key: RepositoryKey) -> bool:

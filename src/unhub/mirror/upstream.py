@@ -31,6 +31,10 @@ class Registry(Protocol):
         """See the client."""
         ...
 
+    async def head_blob(self, reference: Reference, digest: Digest) -> int:
+        """See the client."""
+        ...
+
     def blob(
         self,
         reference: Reference,

@@ -90,13 +90,16 @@ class Core:
         if answer.stored is not None:
             assert answer.stored.path is not None
             return answer.stored.path.read_bytes()
-        flight = answer.flight
-        assert isinstance(flight, BlobFlight)
+        assert isinstance(answer.flight, BlobFlight)
+        return await self.follow(answer.flight)
+
+    async def follow(self, flight: BlobFlight) -> bytes:
+        """What a flight brings from now on, from the first byte; raises where it fails."""
         data, reached = bytearray(), 0
         try:
             file = flight.path.open("rb")
         except FileNotFoundError:
-            file = self.blobs.path(digest).open("rb")
+            file = self.blobs.path(flight.digest).open("rb")
         with file:
             async for published in flight.progress():
                 data += file.read(published - reached)
@@ -162,6 +165,7 @@ async def core(folder: Path, hub: Hub, fallback: Hub | None, options: Options) -
             ManifestFetcher(metadata, now=clock.now, clock=clock.monotonic),
             BlobFetcher(metadata, blobs, folder / "spool", now=clock.now),
             ledger,
+            now=clock.now,
             clock=clock.monotonic,
         )
         memory = Memory()

@@ -17,7 +17,7 @@ from unhub.demo.catalogue import Entry
 from unhub.demo.images import bulk_layer, image
 from unhub.image.digest import Digest
 from unhub.image.errors import ServeError
-from unhub.mirror.blobs import BadContent, NoSpace
+from unhub.mirror.blobs import BadContent, BlobFlight, NoSpace
 from unhub.store.records import RepositoryKey
 
 KEY = RepositoryKey("docker", "library/big")
@@ -119,9 +119,9 @@ def test_bad_content_never_ends_well_and_is_never_kept(tmp_path: Path) -> None:
             await manifests(core)
             hub.fault("wrong-bytes", site="cdn", count=1)
             flight = (await core.pull.blob(KEY, DIGEST)).flight
-            assert flight is not None
+            assert isinstance(flight, BlobFlight)
             with pytest.raises(BadContent):
-                await core.read(KEY, DIGEST)
+                await core.follow(flight)
             assert flight.published < len(LAYER.data), "the last byte was never published"
             assert await core.blobs.stat(DIGEST) is None
             assert core.fetcher.blobs.mismatches == 1
