@@ -48,7 +48,14 @@ class Memory:
         return entry
 
     def put(
-        self, key: RepositoryKey, which: str, manifest: StoredManifest, tag: StoredTag | None, fresh_until: float, *, epoch: int | None = None
+        self,
+        key: RepositoryKey,
+        which: str,
+        manifest: StoredManifest,
+        tag: StoredTag | None,
+        fresh_until: float,
+        *,
+        epoch: int | None = None,
     ) -> None:
         """Remember a manifest; the longest unused are forgotten where there are too many bytes.
 
