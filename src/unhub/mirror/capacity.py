@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from unhub.image.errors import UsageError
-
 _UNITS: Final = {
     **{"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4},
     **{"kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4},
@@ -34,20 +32,20 @@ class Capacity:
 
     @classmethod
     def parse(cls, text: str) -> Capacity:
-        """Read ``500GB``, ``20 GiB``, ``1000000`` or ``80%``. Raises :class:`UsageError`."""
+        """Read ``500GB``, ``20 GiB``, ``1000000`` or ``80%``. Raises :class:`ValueError` with the reason."""
         match = _SIZE.fullmatch(text.strip())
         if match is None:
-            raise _wrong(text, "it is no number with a unit")
+            raise ValueError('it is no number with a unit ("500GB", "20GiB") and no share ("80%")')
         number = float(match["number"])
         if match["unit"] == "%":
             if not 0 < number <= 100:
-                raise _wrong(text, "a share lies between 0% and 100%")
+                raise ValueError("a share lies between 0% and 100%")
             return cls(share=number / 100)
         factor = _UNITS.get(match["unit"].lower())
         if factor is None:
-            raise _wrong(text, f"{match['unit']} is no unit")
+            raise ValueError(f"{match['unit']} is no unit")
         if number * factor < 1:
-            raise _wrong(text, "it is less than a byte")
+            raise ValueError("it is less than a byte")
         return cls(bytes=int(number * factor))
 
     def limit(self, used: int, volume: Volume) -> int:
@@ -65,9 +63,3 @@ def volume_of(folder: Path) -> Volume:
     """The volume that a folder lies on."""
     found = os.statvfs(folder)
     return Volume(found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail)
-
-
-def _wrong(text: str, reason: str) -> UsageError:
-    return UsageError(
-        f"cannot read the cache size {text!r}: {reason}", hint='Write bytes with a unit ("500GB", "20GiB") or a share ("80%")'
-    )

@@ -8,7 +8,7 @@ the worst that is ever left, and the next start takes care of those.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -39,9 +39,17 @@ class Sweeping(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Seconds: between two looks, from rows to files, since the last use, until unused content goes; ``urgent`` where a disk is full."""
+    """All in seconds.
+
+    ``interval`` lies between two looks, ``orphans`` between two looks at every file, ``chores``
+    between two rounds of chores. ``grace`` is how long a file outlives
+    its row, ``urgent`` the same where the volume is full. What was used within ``young`` stays; what no image uses goes
+    after ``unused``.
+    """
 
     interval: float = 30.0
+    orphans: float = 86_400.0
+    chores: float = 3_600.0
     grace: float = 60.0
     young: float = 300.0
     unused: float = 86_400.0
@@ -72,8 +80,12 @@ class Evictor:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         times: Times | None = None,
+        chores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
-        """``volume`` looks at the volume of the blobs, ``in_flight`` names what is being fetched; ``now`` is seconds since 1970."""
+        """``volume`` looks at the volume of the blobs, ``in_flight`` names what is being fetched; ``now`` is seconds since 1970.
+
+        ``chores`` are what else must be tidied up from time to time (abandoned uploads, old rows).
+        """
         self._metadata = metadata
         self._blobs = blobs
         self._capacity = capacity
@@ -82,19 +94,24 @@ class Evictor:
         self._now = now
         self._sleep = sleep
         self._times = times or Times()
+        self._chores = chores
         self._leaving: dict[Digest, float] = {}
         self._room = asyncio.Lock()
         self.done = Evictions()
 
     async def run(self) -> None:
         """Look again and again until cancelled; what fails is noted in :attr:`done` and tried again."""
-        recovered = False
+        look_at_files = do_chores = self._now()
         while True:
             try:
-                if not recovered:
+                if self._now() >= look_at_files:
                     await self.find_orphans()
-                    recovered = True
+                    look_at_files = self._now() + self._times.orphans
                 await self.tend()
+                if self._now() >= do_chores:
+                    do_chores = self._now() + self._times.chores
+                    for chore in self._chores:
+                        await chore()
                 self.done.failure = None
             except Exception as error:
                 self.done.failure = f"{type(error).__name__}: {error}"
