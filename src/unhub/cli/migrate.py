@@ -262,7 +262,7 @@ def _say_proof(plan: Plan, stays: Sequence[Item], session: Session, wanted: _Wan
 
 
 def _say_facts(prover: Prover, session: Session) -> None:
-    from unhub.cli.verdicts import VerdictTable
+    from unhub.cli.verification_table import VerdictTable
     from unhub.migrate.verification.contradiction import contradictions
 
     mapper = session.mapper
@@ -271,7 +271,7 @@ def _say_facts(prover: Prover, session: Session) -> None:
 
 
 def _say_asked(prover: Prover, *, unlocked: bool) -> None:
-    from unhub.cli.verdicts import cost
+    from unhub.cli.verification_table import cost
 
     for line in cost(prover.traffic):
         say(line)

@@ -135,7 +135,7 @@ def _status(done: Sequence[Result], prover: Prover, *, strict: bool) -> int:
 def _write_table(
     done: Sequence[Result], facts: Sequence[Contradiction], prover: Prover, left_out: Mapping[str, int], *, quiet: bool
 ) -> None:
-    from unhub.cli.verdicts import VerdictTable, cost
+    from unhub.cli.verification_table import VerdictTable, cost
 
     table = VerdictTable(terminal_width(sys.stdout), colourful(sys.stdout))
     shown = [result for result in done if not (quiet and result.accepted)]
