@@ -1,123 +1,74 @@
-"""Verdicts for people: one block a reference, then what it all comes to and what it cost."""
+"""The verdicts of checks, for people and as JSON."""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from unhub.cli.output import printable, styled, width
-from unhub.cli.prover import Traffic
-from unhub.migrate.verification.contradiction import Contradiction
-from unhub.migrate.verification.subjects import Result
-from unhub.migrate.verification.verdict import Evidence, Verdict, registry_title, short
+from unhub.cli.output import printable, styled
+from unhub.doctor.verdict import Checked, Status
 
-_COLOURS = {
-    Verdict.SAME: "green",
-    Verdict.LAGGING: "yellow",
-    Verdict.SAME_PLATFORMS: "yellow",
-    Verdict.DIFFERENT: "red",
-    Verdict.MISSING: "red",
-    Verdict.UNKNOWN: "yellow",
-}
-_PLACES = 3
-"""Places of one reference that are shown; the JSON has all."""
+COLOURS: Final = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red", Status.SKIPPED: "dim"}
+PROSE_COLUMNS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictTable:
-    """How to draw: in how many columns (``None`` = as many as it takes), with colours or not."""
+class Sheet:
+    """How to write verdicts: in how many columns, with colours or not, with the evidence of what is well or not."""
 
     columns: int | None = None
     colours: bool = False
+    everything: bool = False
 
-    def rows(self, results: Sequence[Result]) -> Iterator[str]:
-        """A line a reference: verdict, name, digest, target; below it what has to be known."""
-        verdicts = max((len(result.evidence.verdict.value) for result in results), default=0)
-        names = min(max((width(printable(result.subject.name)) for result in results), default=0), 56)
-        for result in results:
-            evidence = result.evidence
-            verdict = evidence.verdict.value.ljust(verdicts)
-            name = printable(result.subject.name)
-            left = f"{styled(verdict, _COLOURS[evidence.verdict], on=self.colours)}  {name}{' ' * (names - width(name))}"
-            target = f"-> {evidence.target.name}" if evidence.failure != "variable" else ""
-            yield f"{left}  {short(evidence.target_digest).ljust(19)}  {printable(target)}".rstrip()
-            for line in self._details(result):
-                yield from self._wrapped(" " * (verdicts + 2), line)
+    def lines(self, checked: Sequence[Checked]) -> Iterator[str]:
+        """A block a check, then what it comes to."""
+        longest = max(len(one.title) for one in checked)
+        for one in checked:
+            yield from self._check(one, longest)
+        counts = Counter(one.verdict.status for one in checked)
+        yield ""
+        yield styled(", ".join(f"{counts[status]} {status}" for status in Status if counts[status]), "bold", on=self.colours)
 
-    def _details(self, result: Result) -> Iterator[str]:
-        evidence = result.evidence
-        for passed in result.passed:
-            yield f"not at {passed.target.registry}: {passed.cause or passed.verdict}"
-        if evidence.cause:
-            yield evidence.cause
-        if result.suggestion is not None:
-            yield f"Did you mean {result.suggestion.familiar()}?"
-        yield from _platforms(evidence)
-        if evidence.newest is not None and evidence.oldest is not None:
-            first, last = f"{evidence.oldest:%Y-%m-%d}", f"{evidence.newest:%Y-%m-%d}"
-            yield f"built {first}" if first == last else f"built from {first} to {last}"
-        if evidence.verdict not in (Verdict.SAME, Verdict.LAGGING) and result.subject.items:
-            items = result.subject.items
-            shown = ", ".join(f"{item.path}:{item.line}:{item.column}" for item in items[:_PLACES])
-            yield f"in {shown}" + (f" and {len(items) - _PLACES} more places" if len(items) > _PLACES else "")
+    def _check(self, one: Checked, longest: int) -> Iterator[str]:
+        verdict = one.verdict
+        word = styled(verdict.status.ljust(8), COLOURS[verdict.status], on=self.colours)
+        indent = " " * (11 + longest)
+        first, *rest = self._wrapped(verdict.says, indent)
+        yield f"{word} {one.title.ljust(longest)}  {first.strip()}"
+        yield from rest
+        if self.everything or verdict.status in (Status.WARNING, Status.FAILED):
+            for line in verdict.evidence:
+                yield from self._wrapped(line, indent)
+        for remedy in verdict.remedies:
+            yield from self._wrapped(f"-> {remedy.do}", indent)
+            if remedy.run:
+                yield f"{indent}     {styled(printable(remedy.run), 'bold', on=self.colours)}"
 
-    def _wrapped(self, indent: str, text: str) -> Iterator[str]:
-        text = printable(text)
-        if self.columns is None:
-            yield indent + text
-            return
-        yield from textwrap.wrap(text, self.columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-
-    def facts(self, contradicted: Sequence[Contradiction]) -> Iterator[str]:
-        """Facts that turned out to be wrong, each with the lines that override it."""
-        for row in contradicted:
-            yield from self._wrapped("", f"{row.message}. Put these lines into your file of facts (file = … under [data]):")
-            yield from (f"  {line}" for line in row.override.splitlines())
-
-    def summary(self, results: Sequence[Result], left_out: Mapping[str, int]) -> Iterator[str]:
-        """What it comes to."""
-        counts = Counter(result.evidence.verdict.value for result in results)
-        said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-        noun = "image" if len(results) == 1 else "images"
-        yield styled(f"{len(results)} {noun}" + (f": {said}" if said else ""), "bold", on=self.colours)
-        remembered = [result.evidence for result in results if result.evidence.from_lock]
-        if remembered:
-            oldest = min((evidence.seen for evidence in remembered if evidence.seen), default=None)
-            since = f", the oldest of {oldest:%Y-%m-%d}" if oldest else ""
-            yield f"{len(remembered)} of them by the lock file{since}; --refresh asks again"
-        if left_out:
-            rest = ", ".join(f"{count} {name}" for name, count in sorted(left_out.items()))
-            yield f"not compared: {rest}"
+    def _wrapped(self, text: str, indent: str) -> list[str]:
+        columns = max(min(self.columns or PROSE_COLUMNS, PROSE_COLUMNS + len(indent)), len(indent) + 20)
+        return textwrap.wrap(
+            printable(text), columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+        ) or [indent]
 
 
-def _platforms(evidence: Evidence) -> Iterator[str]:
-    if evidence.only_origin or evidence.only_target or evidence.verdict is Verdict.SAME_PLATFORMS:
-        return  # the cause tells it
-    if evidence.same or evidence.other:
-        if evidence.same:
-            yield f"at Docker Hub, too: {', '.join(evidence.same)}"
-        if evidence.other:
-            yield f"not at Docker Hub: {', '.join(evidence.other)}"
-    elif evidence.platforms:
-        yield f"platforms: {', '.join(evidence.platforms)}"
+def render_json(checked: Sequence[Checked]) -> str:
+    """One object with ``"schema": 1``."""
+    counts = Counter(one.verdict.status for one in checked)
+    rows = [_row(one) for one in checked]
+    summary = {str(status): counts[status] for status in Status}
+    return json.dumps({"schema": 1, "checks": rows, "summary": summary}, indent=1, ensure_ascii=False) + "\n"
 
 
-def cost(traffic: Traffic) -> Iterator[str]:
-    """What was asked, and what it cost at Docker Hub."""
-    hub = traffic.requests.get("docker.io", 0)
-    if hub:
-        spent = traffic.pulls_spent
-        if spent:
-            yield f"Docker Hub was asked by HEAD, and {spent} times by GET, which it counts (--spend): {spent} pulls spent"
-        else:
-            yield "Docker Hub was asked by HEAD only, which it does not count: 0 pulls spent"
-    if traffic.requests:
-        asked = ", ".join(f"{registry_title(name)} {count}" for name, count in sorted(traffic.requests.items()))
-        yield f"requests: {asked}"
-    budget = traffic.budgets.get("docker.io")
-    if budget is not None and budget.remaining is not None:
-        of = f" of {budget.limit}" if budget.limit is not None else ""
-        window = f" in {budget.window / 3600:g} h" if budget.window else ""
-        yield f"Docker Hub's limit for {budget.source or 'this address'}: {budget.remaining}{of} pulls left{window}"
+def _row(one: Checked) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.title,
+        "status": str(one.verdict.status),
+        "says": one.verdict.says,
+        "evidence": list(one.verdict.evidence),
+        "do": [{"text": remedy.do, "command": remedy.run} for remedy in one.verdict.remedies],
+    }

@@ -1,0 +1,1 @@
+"""The live checks, one a module; each exports ``CHECK`` and takes everything that it needs from a ``Machine``."""
