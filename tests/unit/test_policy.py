@@ -35,6 +35,8 @@ def test_the_truth_table(row: Row) -> None:
     decision = decide(row)
     deciding = " ".join(f"{SIDES[trace.side]} {trace.statement.number}" for trace in decision.deciding)
     assert (decision.outcome, deciding) == (OUTCOMES[row.outcome], row.deciding)
+    assert set(decision.deciding) <= set(decision.trace)
+    assert decision.trace
     assert decision.allowed == (row.outcome == "allowed")
 
 

@@ -34,7 +34,7 @@ def test_a_document_is_read_with_the_place_of_each_statement() -> None:
   "Statement": [
     {"Sid": "One", "Effect": "Allow", "Action": "s3:*", "Resource": "*"},
     {"Effect": "Deny", "NotAction": ["sts:*", "s3:Get*"], "NotResource": "arn:aws:s3:::b",
-     "Condition": {"bool": {"aws:SecureTransport": [false]}, "NumericLessThan": {"k": [1.50, "2"]}}}
+     "Condition": {"bool": {"aws:SecureTransport": [false, true]}, "NumericLessThan": {"k": [1.50, "2"]}}}
   ]
 }"""
     policy = read_policy(data, "p.json")
@@ -44,8 +44,8 @@ def test_a_document_is_read_with_the_place_of_each_statement() -> None:
     assert (str(two), str(two.place), two.effect, two.number) == ("statement 2", "p.json:5:5", Effect.DENY, 2)
     assert two.action == Patterns(("sts:*", "s3:Get*"), excluded=True)
     assert two.resource == Patterns(("arn:aws:s3:::b",), excluded=True)
-    assert [str(condition) for condition in two.conditions] == ["Bool aws:SecureTransport false", "NumericLessThan k 1.50, 2"]
-    assert [str(condition.place) for condition in two.conditions] == ["p.json:6:29", "p.json:6:82"]
+    assert [str(condition) for condition in two.conditions] == ["Bool aws:SecureTransport false, true", "NumericLessThan k 1.50, 2"]
+    assert [str(condition.place) for condition in two.conditions] == ["p.json:6:29", "p.json:6:88"]
 
 
 def test_one_statement_needs_no_list_and_no_version_means_the_old_one() -> None:
