@@ -33,6 +33,8 @@ class Asked:
 class Reply:
     """What goes out: ``cut`` breaks the connection after so many bytes of the body, ``late`` waits so many seconds before.
 
+    ``when`` holds the answer back until it is true.
+
     A header whose value is a tuple is sent as several lines.
     """
 
@@ -41,6 +43,7 @@ class Reply:
     body: bytes = b""
     cut: int | None = None
     late: float = 0.0
+    when: Callable[[], bool] = lambda: True
     length: bool = True
 
 
@@ -148,6 +151,8 @@ def tunnel(target: str, *, silent: bool = False) -> Iterator[tuple[str, list[byt
 
 
 async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    while not reply.when():
+        await asyncio.sleep(0.005)
     await asyncio.sleep(reply.late)
     response = web.StreamResponse(status=reply.status)
     for name, value in reply.headers.items():
