@@ -29,12 +29,14 @@ STEPS = (
     Step(
         "The setting",
         "Only 200 pulls in 6 hours; deployments become more frequent.",
-        "`unhub limits` will say when a limit will be reached.",
+        "`unhub limits` says what is left, and when so many builds a day reach which limit.",
+        "test_limits_say_when_so_many_deployments_are_too_many",
     ),
     Step(
         "The setting",
         "Production deployments fail with `TOOMANYREQUESTS: You have reached your pull rate limit.`",
-        "`unhub doctor --log` will explain the failure.",
+        "`unhub doctor --log` explains the failure and prints the migration of that very image.",
+        "test_the_failure_is_explained_and_the_way_out_shown",
     ),
     Step(
         "Step 1: the Dockerfile",
@@ -57,17 +59,20 @@ STEPS = (
     Step(
         "Step 1: the Dockerfile",
         "The careful reader checks the name at gallery.ecr.aws/docker.",
-        "`unhub verify` will compare digest and platforms.",
+        "`unhub verify` compares digests and platforms and spends no pull; `migrate --write` moves only what is the same.",
+        "test_verify_looks_at_the_gallery_as_the_careful_reader_does",
     ),
     Step(
         "Step 2: the permission",
         "An IAM policy allows `ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`.",
-        "`unhub iam-policy` will write it, and check one.",
+        "`unhub iam-policy` writes it, and checks one statement by statement.",
+        "test_the_policy_is_the_articles_and_a_lesser_one_is_found_out",
     ),
     Step(
         "Step 3: the login on a developer's machine",
         "`aws ecr-public get-login-password --region us-west-2 | docker login --username AWS --password-stdin public.ecr.aws`",
-        "`unhub login` will do the same, and a credential helper will keep it fresh.",
+        "`unhub login` does the same for docker, podman and helm; `docker-credential-unhub` needs no login step at all.",
+        "test_the_login_line_and_unhub_login_get_the_same_password",
     ),
     Step(
         "Step 4: CodeBuild",
@@ -84,12 +89,14 @@ STEPS = (
     Step(
         "Step 4: CodeBuild",
         "The same login in `phases.pre_build.commands`.",
-        "`unhub setup codebuild` will insert it.",
+        "`unhub setup codebuild` inserts it, with `DOCKER_BUILDKIT: 1`, and nothing else changes.",
+        "test_setup_inserts_the_articles_line_before_the_first_use",
     ),
     Step(
         "Step 5: the pitfall",
         "Without `--region` the CLI asked ap-northeast-1, where ECR Public has no API.",
-        "`unhub login` will always ask the right region, and `unhub doctor` explain the message.",
+        "`unhub login` always asks the right region, and `unhub doctor` explains both messages as one cause.",
+        "test_the_pitfall_cannot_happen_with_unhub_login_and_is_explained_otherwise",
     ),
     Step(
         "The end",

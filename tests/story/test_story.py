@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from scripts.story import page
 
+from tests.command_line import process
+from tests.hub import aws_endpoint, docker_hub, ecr_public, environment
 from tests.story.steps import STEPS
 from tests.tools import ROOT, git_repository, path_with_unhub, run, tool, unhub
 
@@ -118,3 +122,95 @@ def test_the_demonstration_runs_from_end_to_end() -> None:
     output = run([tool("bash"), "scripts/demo"], ROOT, PATH=path_with_unhub(), NO_COLOR="1")
     assert "+FROM public.ecr.aws/docker/library/node:21.7.0-alpine3.19 AS build" in output
     assert output.rstrip().endswith("unhub migrate && unhub migrate --write")
+
+
+@pytest.fixture
+def stands() -> Iterator[dict[str, str]]:
+    """Docker Hub, ECR Public and the AWS endpoint on this machine, as the environment in which they are found."""
+    with docker_hub() as hub, ecr_public() as ecr, aws_endpoint() as aws:
+        yield environment(hub, ecr, aws)
+
+
+def test_limits_say_when_so_many_deployments_are_too_many(project: Path, stands: dict[str, str]) -> None:
+    done = process("limits", "--builds-per-day", "200", "--no-sizes", "--format", "json", cwd=project, env=stands)
+    assert done.status == 0, done.err
+    said = process("limits", "--builds-per-day", "200", "--no-sizes", cwd=project, env=stands)
+    assert "asked by HEAD, which costs nothing" in said.text
+    assert "Is Docker Hub without a login enough? Now: no" in said.text
+
+
+def test_the_failure_is_explained_and_the_way_out_shown(project: Path) -> None:
+    log = (
+        "Step 1/5 : FROM node:21.7.0-alpine3.19 AS build\n"
+        "TOOMANYREQUESTS: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: "
+        "https://www.docker.com/increase-rate-limit\n"
+    )
+    done = process("doctor", "--log", "-", cwd=project, stdin=log.encode())
+    assert done.status == 1
+    assert "public.ecr.aws/docker/library/node:21.7.0-alpine3.19" in done.text
+    assert "unhub migrate --write" in done.text
+    assert "1 cause" in done.text
+
+
+def test_verify_looks_at_the_gallery_as_the_careful_reader_does(project: Path) -> None:
+    name = "node:21.7.0-alpine3.19"
+    with docker_hub(limit=0) as hub, ecr_public() as ecr:
+        done = process("verify", name, "--format", "json", cwd=project, env=environment(hub, ecr))
+        assert done.status == 0, done.err
+        assert hub.counts.total == 0, "HEAD costs no pull, also where none is left"
+    with docker_hub() as hub, ecr_public({f"library/{name}": "missing"}) as ecr:
+        found = environment(hub, ecr)
+        assert process("verify", name, cwd=project, env=found).status == 1
+        assert process("migrate", "--write", cwd=project, env={**found, "UNHUB_VERIFY": "1"}).status == 0
+        kept = (project / "web" / "Dockerfile").read_text("utf-8")
+        assert "FROM node:21.7.0-alpine3.19" in kept, "what is not there is not moved to"
+        assert "public.ecr.aws" in (project / "tools" / "Dockerfile").read_text("utf-8")
+
+
+def test_the_policy_is_the_articles_and_a_lesser_one_is_found_out(tmp_path: Path) -> None:
+    policy = process("iam-policy", cwd=tmp_path).json
+    (statement,) = policy["Statement"]
+    assert statement == {"Effect": "Allow", "Action": ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"], "Resource": "*"}
+    assert process("iam-policy", "--check", "-", cwd=tmp_path, stdin=json.dumps(policy).encode()).status == 0
+    statement["Action"] = statement["Action"][:1]
+    done = process("iam-policy", "--check", "-", cwd=tmp_path, stdin=json.dumps(policy).encode())
+    assert done.status == 1
+    assert "sts:GetServiceBearerToken" in done.text
+
+
+def test_the_login_line_and_unhub_login_get_the_same_password(tmp_path: Path, stands: dict[str, str]) -> None:
+    found = {**stands, "HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "docker"), "PATH": path_with_unhub()}
+    by_hand = run([tool("aws"), "ecr-public", "get-login-password", "--region", "us-west-2"], tmp_path, **found)
+    ours = process("login", "--print-password", "--region", "us-west-2", cwd=tmp_path, env=found).text
+    assert expires(by_hand) == pytest.approx(expires(ours), abs=60)
+    assert process("login", "--tool", "docker", cwd=tmp_path, env=found).status == 0
+    stored = json.loads((tmp_path / "docker" / "config.json").read_text("utf-8"))["auths"]["public.ecr.aws"]["auth"]
+    assert base64.b64decode(stored).startswith(b"AWS:")
+
+
+def expires(password: str) -> float:
+    """When a password of ECR Public's ends: it is base64 of JSON that says so."""
+    return float(json.loads(base64.b64decode(password.strip()))["expiration"])
+
+
+def test_setup_inserts_the_articles_line_before_the_first_use(project: Path) -> None:
+    assert process("setup", "codebuild", "--write", cwd=project).status == 0
+    added = [line for line in diff(project) if line.startswith("+")]
+    line = "aws ecr-public get-login-password --region us-east-1 | docker login --username AWS --password-stdin public.ecr.aws"
+    assert added == [f"+      - {line}"], "DOCKER_BUILDKIT is there already"
+    assert [line for line in diff(project) if line.startswith("-")] == []
+    assert process("setup", "codebuild", "--check", cwd=project).status == 0
+
+
+def test_the_pitfall_cannot_happen_with_unhub_login_and_is_explained_otherwise(tmp_path: Path, stands: dict[str, str]) -> None:
+    found = {**stands, "HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "docker"), "AWS_DEFAULT_REGION": "ap-northeast-1"}
+    assert process("login", "--tool", "docker", cwd=tmp_path, env=found).status == 0
+    log = (
+        'Could not connect to the endpoint URL: "https://api.ecr-public.ap-northeast-1.amazonaws.com/"\n'
+        "Error: Cannot perform an interactive login from a non TTY device\n"
+    )
+    done = process("doctor", "--log", "-", "--format", "json", cwd=tmp_path, stdin=log.encode())
+    assert done.status == 1
+    (cause,) = done.json["causes"]
+    assert cause["id"] == "ecr-public-no-such-region"
+    assert "--region us-east-1" in json.dumps(cause)
