@@ -1,0 +1,144 @@
+"""The rules of pushing: what is taken, what it must fit to, and what deleting means. Knows no HTTP framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from unhub.image.digest import Digest
+from unhub.image.errors import InvalidDigest, ServeError
+from unhub.image.manifest import InvalidManifest, Manifest
+from unhub.mirror.memory import Memory
+from unhub.mirror.uploads import BLOB_SIZE_MAX, Uploads
+from unhub.store.protocols import BlobStore, MetadataStore
+from unhub.store.records import Change, ChangeKind, RepositoryKey
+
+MANIFEST_SIZE_MAX: Final = 8 * 1024 * 1024
+
+FOREIGN: Final = "application/vnd.docker.image.rootfs.foreign."
+"""How media types of Docker's layers begin that need not be in a registry; OCI's hold ``nondistributable``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushRules:
+    """What the operator allows: sizes in bytes, and whether anything may be deleted."""
+
+    manifest_size: int = MANIFEST_SIZE_MAX
+    blob_size: int = BLOB_SIZE_MAX
+    delete: bool = True
+
+
+class Push:
+    """Takes content into own repositories. ``uploads`` holds the blobs that are on their way."""
+
+    def __init__(
+        self,
+        metadata: MetadataStore,
+        blobs: BlobStore,
+        folder: Path,
+        memory: Memory,
+        rules: PushRules | None = None,
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        """``folder`` is for uploads in progress, ``memory`` what this worker answers from, ``now`` seconds since 1970."""
+        self.rules = rules or PushRules()
+        self.uploads = Uploads(metadata, blobs, folder, now=now, size_max=self.rules.blob_size)
+        self._metadata = metadata
+        self._blobs = blobs
+        self._memory = memory
+        self._now = now
+
+    async def manifest(
+        self, key: RepositoryKey, data: bytes, media_type: str | None, *, digest: Digest | None = None, tags: Sequence[str] = ()
+    ) -> Manifest:
+        """Store a manifest, verbatim, and point tags at it.
+
+        Raises :class:`ServeError`: ``MANIFEST_INVALID`` for what is none or calls itself otherwise inside,
+        ``DIGEST_INVALID`` where it is not ``digest``, ``MANIFEST_BLOB_UNKNOWN`` where its blobs were not pushed.
+        """
+        manifest = _parsed(data, media_type, "sha256" if digest is None else digest.algorithm)
+        if digest is not None and manifest.digest != digest:
+            raise ServeError(f"cannot store the manifest: its bytes are {manifest.digest}", status=400, registry_code="DIGEST_INVALID")
+        self._check_blocked(manifest.digest)
+        await self._check_blobs(key, manifest)
+        await self._metadata.manifests.put(key, manifest, now=self._now(), tags=tags)
+        self._changed(key, ChangeKind.TAG, *tags)
+        return manifest
+
+    async def delete_manifest(self, key: RepositoryKey, which: str | Digest) -> None:
+        """Remove a tag only, or a manifest with all its tags. Raises :class:`ServeError`."""
+        self._check_deletes()
+        if isinstance(which, Digest):
+            gone = await self._metadata.manifests.delete(key, which)
+            self._changed(key, ChangeKind.MANIFEST, str(which))
+        else:
+            gone = await self._metadata.manifests.delete_tag(key, which)
+            self._changed(key, ChangeKind.TAG, which)
+        if not gone:
+            raise ServeError(f"cannot delete {which}: {key} has none", status=404, registry_code="MANIFEST_UNKNOWN")
+
+    async def delete_blob(self, key: RepositoryKey, digest: Digest) -> None:
+        """Take a blob away from a repository. Raises :class:`ServeError`."""
+        self._check_deletes()
+        if not await self._metadata.blobs.unlink(key, digest):
+            raise ServeError(f"cannot delete {digest}: {key} has no such blob", status=404, registry_code="BLOB_UNKNOWN")
+
+    async def link(self, key: RepositoryKey, digest: Digest) -> None:
+        """Let a repository serve a blob that is stored."""
+        self._check_blocked(digest)
+        await self._metadata.repositories.create(key, self._now(), own=True)
+        await self._metadata.blobs.link(key, digest, self._now())
+
+    async def repositories_of(self, digest: Digest, limit: int) -> list[RepositoryKey]:
+        """The repositories that link a blob."""
+        return await self._metadata.blobs.repositories(digest, limit)
+
+    async def repositories(self, own: Iterable[str], *, after: str = "", limit: int) -> list[str]:
+        """Names of repositories of the aliases ``own``, after a name."""
+        found: list[str] = []
+        first, _, path = after.partition("/")
+        for alias in sorted(own):
+            if alias >= first and len(found) < limit:
+                start = RepositoryKey(alias, path) if alias == first else None
+                found += map(str, await self._metadata.repositories.names(alias=alias, after=start, limit=limit - len(found)))
+        return found
+
+    async def clean(self, before: float) -> int:
+        """Forget uploads that nobody has touched since ``before`` (seconds since 1970); how many."""
+        return await self.uploads.clean(before)
+
+    async def _check_blobs(self, key: RepositoryKey, manifest: Manifest) -> None:
+        """Config and layers must be here, but for layers that may be elsewhere; the children of an index need not be."""
+        wanted = [*([manifest.config] if manifest.config else []), *manifest.layers]
+        for digest in dict.fromkeys(descriptor.digest for descriptor in wanted if not _may_be_elsewhere(descriptor.media_type)):
+            if not await self._metadata.blobs.linked(key, digest) or await self._blobs.stat(digest) is None:
+                message = f"cannot store the manifest: {key} has no blob {digest}"
+                raise ServeError(message, status=400, registry_code="MANIFEST_BLOB_UNKNOWN", hint="Push its blobs first")
+
+    def _check_blocked(self, digest: Digest) -> None:
+        reason = self._memory.blocked(digest)
+        if reason is not None:
+            raise ServeError(f"cannot take {digest}: it is blocked here ({reason})", status=403, registry_code="DENIED")
+
+    def _check_deletes(self) -> None:
+        if not self.rules.delete:
+            message = "cannot delete: deleting is switched off at this mirror"
+            raise ServeError(message, status=405, registry_code="UNSUPPORTED", hint="Set delete = true under [serve]")
+
+    def _changed(self, key: RepositoryKey, kind: ChangeKind, *what: str) -> None:
+        """This worker forgets at once what the others hear of within a second."""
+        self._memory.apply([Change(0, kind, key.alias, key.path, one) for one in what])
+
+
+def _parsed(data: bytes, media_type: str | None, algorithm: str) -> Manifest:
+    try:
+        return Manifest.parse(data, media_type, algorithm=algorithm)
+    except (InvalidManifest, InvalidDigest) as error:
+        raise ServeError(error.message, status=400, registry_code="MANIFEST_INVALID") from None
+
+
+def _may_be_elsewhere(media_type: str) -> bool:
+    return "nondistributable" in media_type or media_type.startswith(FOREIGN)

@@ -1,0 +1,205 @@
+"""The ASGI callable for ``/v2/``: what is remembered is answered at once, everything else goes to its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from unhub.image.errors import ServeError
+from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, understand
+from unhub.mirror.pull import ManifestAnswer, Pull
+from unhub.mirror.push import Push
+from unhub.server.distribution.access import Access
+from unhub.server.distribution.answers import JSON, Answer, Receive, Send, answer, deliver
+from unhub.server.distribution.blobs import Blobs
+from unhub.server.distribution.body import ClientGone
+from unhub.server.distribution.errors import NotAllowed, refusal
+from unhub.server.distribution.manifests import ManifestReads, ManifestWrites, parse_reference
+from unhub.server.distribution.note import Note, Recorder
+from unhub.server.distribution.ranges import Unsatisfiable
+from unhub.server.distribution.referrers import list_referrers
+from unhub.server.distribution.request import Request, parse_query
+from unhub.server.distribution.routing import Kind, Route, split
+from unhub.server.distribution.tags import list_repositories, list_tags
+from unhub.server.distribution.uploads import Uploads
+from unhub.store.protocols import BlobStore
+from unhub.store.records import RepositoryKey
+
+READS: Final = ("GET", "HEAD")
+ROUTES_MAX: Final = 8192
+"""Paths whose meaning is remembered."""
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class _Known(NamedTuple):
+    """What a path of a manifest means."""
+
+    key: RepositoryKey
+    which: str
+    name: Name
+
+
+class Distribution:
+    """``/v2/`` and everything below. ``names`` may be replaced while it serves: see :meth:`reconfigure`."""
+
+    def __init__(
+        self,
+        pull: Pull,
+        push: Push,
+        store: BlobStore,
+        names: NameRules,
+        *,
+        access: Access | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls."""
+        self._pull = pull
+        self._push = push
+        self._names = names
+        self._access = access or Access()
+        self._recorder = recorder
+        self._known: dict[tuple[bytes, bytes], _Known] = {}
+        self._manifests = ManifestReads(pull)
+        self._blobs = Blobs(pull, push, store)
+        self._handlers = self._table(ManifestWrites(push), Uploads(pull, push))
+
+    def reconfigure(self, names: NameRules) -> None:
+        """Understand names by other rules from now on."""
+        self._names = names
+        self._known.clear()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One request (ASGI 3). Raises whatever was not foreseen, after it was answered with 500."""
+        known = self._known.get((scope["raw_path"], scope["query_string"]))
+        if known is not None and scope["method"] in READS:
+            found = self._pull.remembered(known.key, known.which)
+            if found is not None:
+                made = self._manifests.answer(found, known.name, scope["headers"])
+                await send({"type": "http.response.start", "status": made.status, "headers": made.headers})
+                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else made.body})
+                self._tell(scope, made, known.name, known.which, "hit")
+                if scope["method"] == "GET":
+                    self._count(scope, known.key, known.which, found, made)
+                return
+        await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        request: Request | None = None
+        unforeseen: Exception | None = None
+        try:
+            request = self._read(scope, receive)
+            made = await self._answer(request)
+        except ServeError as error:
+            made = refusal(error)
+            if isinstance(error, Unsatisfiable):
+                made.headers.append((b"content-range", b"bytes */%d" % error.size))
+        except ClientGone:
+            return
+        except Exception as error:  # whatever it is, the client gets an answer of the protocol
+            unforeseen = error
+            made = refusal(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
+        if request is None or not self._is_told(scope):
+            self._tell(scope, made, request and request.name, "" if request is None else request.route.reference, "")
+        await deliver(made, scope["method"], receive, send)
+        if unforeseen is not None:
+            raise unforeseen
+
+    def _read(self, scope: dict[str, Any], receive: Receive) -> Request:
+        route = split(scope["raw_path"])
+        request = Request(scope, receive, route, parse_query(scope["query_string"]))
+        if route.name or route.kind not in (Kind.BASE, Kind.CATALOG):
+            request.name = self._understand(route, request.parameter("ns"))
+        return request
+
+    def _understand(self, route: Route, namespace: str | None) -> Name:
+        try:
+            return understand(route.name, namespace, self._names)
+        except UnknownNamespace as error:
+            raise ServeError(error.message, status=404, registry_code="NAME_UNKNOWN", hint=error.hint) from None
+        except InvalidName as error:
+            raise ServeError(error.message, status=400, registry_code="NAME_INVALID", hint=error.hint) from None
+
+    async def _answer(self, request: Request) -> Answer:
+        allowed = self._handlers[request.route.kind]
+        handler = allowed.get(request.method)
+        if handler is None:
+            raise NotAllowed(f"cannot {request.method} this", tuple(allowed))
+        if request.method not in READS or request.route.kind in (Kind.UPLOAD, Kind.UPLOADS):
+            self._check_own(request.repository)
+            request.owner = self._access.writer(request.scope)
+        return await handler(request)
+
+    def _check_own(self, name: Name) -> None:
+        if name.own:
+            return
+        own = ", ".join(f"{alias}/" for alias in sorted(self._names.own))
+        message = f"cannot change {name.written}: it is pulled through from its upstream"
+        raise NotAllowed(message, READS, hint=f"Names that can be pushed to begin with {own}")
+
+    def _table(self, writes: ManifestWrites, uploads: Uploads) -> dict[Kind, dict[str, Handler]]:
+        async def begin(request: Request) -> Answer:
+            return await uploads.begin(request, self._names)
+
+        async def tags(request: Request) -> Answer:
+            return await list_tags(request, self._pull)
+
+        async def referrers(request: Request) -> Answer:
+            return await list_referrers(request, self._pull)
+
+        async def catalog(request: Request) -> Answer:
+            return await list_repositories(request, self._push, self._names.own)
+
+        manifest, blob = self._get_manifest, self._get_blob
+        session: dict[str, Handler] = {"GET": uploads.status, "PATCH": uploads.append, "PUT": uploads.finish, "DELETE": uploads.cancel}
+        return {
+            Kind.BASE: {"GET": _base, "HEAD": _base},
+            Kind.CATALOG: {"GET": catalog, "HEAD": catalog},
+            Kind.MANIFEST: {"GET": manifest, "HEAD": manifest, "PUT": writes.put, "DELETE": writes.delete},
+            Kind.BLOB: {"GET": blob, "HEAD": blob, "DELETE": self._blobs.delete},
+            Kind.UPLOADS: {"POST": begin},
+            Kind.UPLOAD: session,
+            Kind.TAGS: {"GET": tags, "HEAD": tags},
+            Kind.REFERRERS: {"GET": referrers, "HEAD": referrers},
+        }
+
+    async def _get_manifest(self, request: Request) -> Answer:
+        made, found = await self._manifests.get(request)
+        name, scope, which = request.repository, request.scope, request.route.reference
+        self._tell(scope, made, name, which, "stale" if found.stale else "miss" if found.fetched else "hit")
+        if request.method == "GET":
+            self._count(scope, name.key, which, found, made)
+        if len(self._known) >= ROUTES_MAX:
+            self._known.clear()
+        self._known[scope["raw_path"], scope["query_string"]] = _Known(name.key, str(parse_reference(which)), name)
+        return made
+
+    async def _get_blob(self, request: Request) -> Answer:
+        made, found = await self._blobs.get(request)
+        self._tell(request.scope, made, request.repository, request.route.reference, "flight" if found.flight else "hit")
+        return made
+
+    def _is_told(self, scope: dict[str, Any]) -> bool:
+        note: Note | None = scope.get("unhub.note")
+        return note is None or bool(note.status)
+
+    def _tell(self, scope: dict[str, Any], made: Answer, name: Name | None, reference: str, cache: str) -> None:
+        """What the request log gets to know."""
+        note: Note | None = scope.get("unhub.note")
+        if note is None:
+            return
+        note.status, note.reference, note.cache = made.status, reference, cache
+        note.bytes = 0 if scope["method"] == "HEAD" or made.status == 304 else made.size
+        if name is not None:
+            note.door, note.name = name.door, str(name.key)
+
+    def _count(self, scope: dict[str, Any], key: RepositoryKey, which: str, found: ManifestAnswer, made: Answer) -> None:
+        if self._recorder is not None:
+            note: Note | None = scope.get("unhub.note")
+            self._recorder.pulled(key, found.manifest.digest, which, "" if note is None else note.caller, made.size)
+
+
+async def _base(request: Request) -> Answer:
+    """Anonymous reads are answered without a challenge: clients that use this as a mirror cannot take one."""
+    del request
+    return answer(200, [JSON], b"{}")

@@ -1,0 +1,58 @@
+"""Every refusal in the specification's JSON (distribution specification, "Error Codes")."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from unhub.image.digest import Digest
+from unhub.image.errors import InvalidDigest, ServeError
+from unhub.server.distribution.answers import JSON, Answer, Header, answer, retry_after
+
+CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="unhub", charset="UTF-8"')
+
+
+class _Error(msgspec.Struct, frozen=True, omit_defaults=True):
+    code: str
+    message: str
+    detail: dict[str, str] = {}
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: tuple[_Error, ...]
+
+
+class NotAllowed(ServeError):
+    """405: what may be asked instead is in ``allowed``."""
+
+    def __init__(self, message: str, allowed: tuple[str, ...], *, hint: str | None = None) -> None:
+        super().__init__(message, status=405, registry_code="UNSUPPORTED", hint=hint)
+        self.allowed = allowed
+
+
+def refusal(error: ServeError) -> Answer:
+    """The answer to a request that cannot be served."""
+    headers = [JSON]
+    if error.retry_after is not None:
+        headers.append(retry_after(error.retry_after))
+    if error.status == 401:
+        headers.append(CHALLENGE)
+    if isinstance(error, NotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode("ascii")))
+    detail = {"hint": error.hint} if error.hint else {}
+    body = msgspec.json.encode(_Errors((_Error(error.registry_code, _plain(str(error)), detail),)))
+    return answer(error.status, headers, body)
+
+
+def parse_digest(text: str, *, status: int = 400) -> Digest:
+    """A digest by its grammar, before anything is made of it. Raises :class:`ServeError`, ``DIGEST_INVALID``."""
+    try:
+        return Digest.parse(text)
+    except InvalidDigest as error:
+        raise ServeError(f"cannot read the digest: {error.reason}", status=status, registry_code="DIGEST_INVALID") from None
+
+
+def _plain(text: str) -> str:
+    """Texts may quote what was sent: no lone surrogates, no endless names."""
+    return text.encode("utf-8", "replace").decode("utf-8")[:2000]

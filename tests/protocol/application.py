@@ -1,0 +1,61 @@
+"""The edge of the registry alone, for Granian: a store in a folder, own names below ``conformance/`` and ``local/``.
+
+``UNHUB_TEST_FOLDER`` is the data folder. What stands in for upstreams is in ``tests.protocol.scripted``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.protocol.scripted import RULES, ScriptedUpstreams
+from unhub.mirror.memory import Memory
+from unhub.mirror.names import NameRules
+from unhub.mirror.pull import Pull
+from unhub.mirror.push import Push, PushRules
+from unhub.server.distribution.access import Access
+from unhub.server.distribution.app import Distribution
+from unhub.store.blobs_filesystem import FilesystemBlobs
+from unhub.store.sql.metadata import SqlMetadata
+from unhub.store.sql.upgrade import is_current, upgrade
+
+NAMES = NameRules(own=frozenset({"local", "conformance"}), hosts={"docker.io": "docker", "registry-1.docker.io": "docker"})
+
+
+class Application:
+    """Opens its store at the first request, in the loop that serves."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._url = f"sqlite:///{folder}/unhub.db"
+        if not is_current(self._url):
+            upgrade(self._url)
+        self._distribution: Distribution | None = None
+        self.memory = Memory()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if self._distribution is None:
+            self._distribution = self._open()
+        await self._distribution(scope, receive, send)
+
+    def _open(self) -> Distribution:
+        metadata, blobs = SqlMetadata(self._url), FilesystemBlobs(self._folder / "blobs")
+        upstreams = ScriptedUpstreams(metadata, self._folder / "upstream")
+        pull = Pull(metadata, blobs, {"docker": RULES}, upstreams, self.memory, now=time.time)
+        settings = {key.removeprefix("UNHUB_TEST_"): value for key, value in os.environ.items()}
+        rules = PushRules(
+            manifest_size=int(settings.get("MANIFEST_SIZE", 8 * 1024 * 1024)),
+            blob_size=int(settings.get("BLOB_SIZE", 64 * 1024 * 1024)),
+            delete=settings.get("DELETE", "1") == "1",
+        )
+        push = Push(metadata, blobs, self._folder / "uploads", self.memory, rules, now=time.time)
+        access = Access(push_password=settings.get("PASSWORD"), loopback_only=settings.get("LOOPBACK", "1") == "1")
+        return Distribution(pull, push, blobs, NAMES, access=access)
+
+
+def application() -> Application:
+    return Application(Path(os.environ["UNHUB_TEST_FOLDER"]))
