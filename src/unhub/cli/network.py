@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.request import getproxies_environment
 
 import click
 
@@ -79,6 +78,9 @@ def client_settings(network: Network, configuration: Configuration) -> ClientSet
 
     Raises :class:`UsageError` for an endpoint that is not ``HOST=URL``.
     """
+
+    from urllib.request import getproxies_environment
+
     from unhub.registry.settings import ClientSettings
 
     tables = configuration.settings.registry
