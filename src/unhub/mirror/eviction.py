@@ -8,7 +8,7 @@ the worst that is ever left, and the next start takes care of those.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -132,6 +132,10 @@ class Evictor:
             await self.evict_down_to(int(cap * LOW_WATER), untouched_since=now - self._times.young)
         await self._discard(self._times.grace)
         await self._sweep(None)
+
+    def let_go(self, digests: Iterable[Digest]) -> None:
+        """Blobs whose rows were removed (a purge): their files follow as those of evicted ones do."""
+        self._leaving.update(dict.fromkeys(digests, self._now()))
 
     async def find_orphans(self) -> None:
         """Files without a row, which a kill may leave: they are taken in again or deleted, as if just evicted."""
