@@ -37,6 +37,19 @@ def test_a_short_run_shows_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert progress(Terminal(), monkeypatch, 0.1) == ""
 
 
+@pytest.mark.parametrize(("seconds", "rest"), [(10.0, "about 30 s left"), (100.0, "about 5 min left")], ids=["seconds", "minutes"])
+def test_what_takes_long_has_a_bar_and_an_estimate(seconds: float, rest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with mock.patch.object(sys, "stderr", stream), mock.patch("time.monotonic", side_effect=[0.0, 0.6, seconds]):
+        shown = Progress("verifying", "images", estimate=True)
+        shown(1, 40)
+        shown(10, 40)
+    first, second = stream.getvalue().split("\r\x1b[K")[1:]
+    assert first == "verifying: [....................] 1 of 40 images"
+    assert second == f"verifying: [#####...............] 10 of 40 images, {rest}"
+
+
 def test_a_program_sees_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert progress(io.StringIO(), monkeypatch, 9.0) == ""
 

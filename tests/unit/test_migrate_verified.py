@@ -276,3 +276,8 @@ def test_it_writes_as_a_process_in_a_repository(stage: Stage) -> None:
     assert ended.status == 1
     assert git("status", "--porcelain", cwd=stage.folder).decode().splitlines() == [" M Dockerfile"]
     assert UNLIMITED in (stage.folder / "unhub.toml").read_text()
+
+
+def test_a_diff_that_was_to_be_verified_and_could_not_is_no_success(stage: Stage) -> None:
+    with stage.hub.refusing(), stage.ecr.refusing():
+        assert stage.unhub("migrate", "--verify").status == 5

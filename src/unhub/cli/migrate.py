@@ -154,7 +154,7 @@ def _finish(plan: Plan, session: Session, wanted: _Wanted, prover: Prover | None
     setup = with_setup(plan, session, wanted.setup) if wanted.setup else None
     stays = kept(plan)
     fails = bool(stays) and wanted.on_missing == "fail"
-    if prover is not None and prover.nobody_answered and stays and wanted.write:
+    if prover is not None and prover.nobody_answered and stays:
         wanted = replace(wanted, write=False)
         status: int | None = NO_ANSWER
     else:

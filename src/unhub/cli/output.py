@@ -91,6 +91,11 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
+def _bar(done: int, total: int, columns: int = 20) -> str:
+    filled = columns * done // max(total, 1)
+    return f"[{'#' * filled}{'.' * (columns - filled)}] "
+
+
 class Progress:
     """How far a long run is, on standard error, only for a person and only after half a second."""
 
@@ -108,7 +113,8 @@ class Progress:
         if self._wanted and (now := time.monotonic()) >= self._from:
             self._from = now + 0.1
             self._shown = True
-            sys.stderr.write(f"\r\x1b[K{self._verb}: {done} of {total} {self._noun}{self._rest(done, total, now)}")
+            bar = _bar(done, total) if self._estimate else ""
+            sys.stderr.write(f"\r\x1b[K{self._verb}: {bar}{done} of {total} {self._noun}{self._rest(done, total, now)}")
             sys.stderr.flush()
 
     def _rest(self, done: int, total: int, now: float) -> str:

@@ -96,7 +96,7 @@ class Prover(AbstractContextManager["Prover"]):
         if self._client is None:
             self._client = open_client(self._network, self._configuration)
         client = self._client
-        _announce(client, questions)
+        announce(client, questions)
         try:
             await self.verifier.ask(questions, client, progress)
         finally:
@@ -117,7 +117,7 @@ class Prover(AbstractContextManager["Prover"]):
         return lock.path if lock.save() else None
 
 
-def _announce(client: RegistryClient, questions: Sequence[Question]) -> None:
+def announce(client: RegistryClient, questions: Sequence[Question]) -> None:
     """Say how long a registry's rate makes this take, where that is long."""
     counts: dict[str, int] = {}
     for question in questions:
