@@ -117,3 +117,14 @@ def test_a_client_is_opened_and_what_it_says_goes_to_standard_error(tmp_path: Pa
 
         assert asyncio.run(work()) == hub.digest("library/node:20-alpine")
     assert capsys.readouterr().err.startswith("unhub: the stored login for docker.io (")
+
+
+def test_an_endpoint_from_a_settings_file_gets_no_login_of_the_registry_it_stands_for(tmp_path: Path) -> None:
+    """The file may have come with somebody's repository, and another user may listen on this machine."""
+    from unhub.registry.client import _login_name  # pyright: ignore[reportPrivateUsage]
+
+    text = '[registry."docker.io"]\nendpoint = "http://127.0.0.1:5001"\n'
+    configuration = Configuration(parse(text, "unhub.toml"), tmp_path)
+    assert _login_name("docker.io", client_settings(network_of(), configuration)) == "127.0.0.1:5001"
+    said = network_of("--endpoint", "docker.io=http://127.0.0.1:5001")
+    assert _login_name("docker.io", client_settings(said, configuration)) == "docker.io"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -510,3 +511,13 @@ def test_an_anonymous_token_that_is_refused_is_an_error_of_the_token_service() -
     talk = Talk("docker.io", HUB, hub(lambda _: answer(401, {"errors": [{"code": "DENIED", "message": "no\x1b[31m entry"}]})))
     with pytest.raises(AccessRefused, match=r"cannot get a token at auth.docker.io: it answered 401 \(no \[31m entry\)"):
         talk.get()
+
+
+def test_a_token_that_says_itself_how_long_it_holds_is_believed() -> None:
+    """ECR Public's answer has no ``expires_in``; its tokens are base64 of JSON with ``expiration``."""
+    from unhub.registry.tokens import _own_life  # pyright: ignore[reportPrivateUsage]
+
+    token = base64.b64encode(json.dumps({"payload": "x", "expiration": time.time() + 3600}).encode()).decode()
+    assert _own_life(token) == pytest.approx(3600, abs=5)
+    for other in ("opaque", "eyJhbGciOiJub25lIn0.e30.", base64.b64encode(b'{"a": 1}').decode(), "", "=="):
+        assert _own_life(other) is None

@@ -86,8 +86,10 @@ def client_settings(network: Network, configuration: Configuration) -> ClientSet
     tables = configuration.settings.registry
     folder = configuration.folder or Path()
     endpoints = {host: table.endpoint for host, table in tables.items() if table.endpoint is not None}
+    named = dict(_endpoint(text) for text in network.endpoint)
     return ClientSettings(
-        endpoints={**endpoints, **dict(_endpoint(text) for text in network.endpoint)},
+        endpoints={**endpoints, **named},
+        untrusted=frozenset(endpoints) - frozenset(named),
         rates={host: table.rate for host, table in tables.items() if table.rate is not None},
         ca_files=network.ca,
         ca={host: folder / table.ca for host, table in tables.items() if table.ca is not None},

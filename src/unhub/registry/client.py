@@ -317,13 +317,15 @@ def _login_name(registry: str, settings: ClientSettings) -> str:
     """Under which name a login is looked for.
 
     A registry whose endpoint was put elsewhere has that host's own login, so that a settings file in a repository
-    cannot send a login for Docker Hub to a stranger. This machine and the registry's own domain are no strangers.
+    cannot send a login for Docker Hub to a stranger. The registry's own domain is none, nor is this machine where the
+    user, and not such a file, named it.
     """
     if registry not in settings.endpoints:
         return registry
     address = settings.endpoint(registry)
     own = "registry-1.docker.io" if registry == DOCKER_HUB else registry.rpartition(":")[0] or registry
-    return registry if is_loopback(address.host) or same_owner(address.host, own) else address.netloc
+    trusted = same_owner(address.host, own) or (is_loopback(address.host) and registry not in settings.untrusted)
+    return registry if trusted else address.netloc
 
 
 def _name(reference: Reference) -> str:

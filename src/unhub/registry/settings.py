@@ -23,6 +23,7 @@ class ClientSettings:
     ``endpoints`` are base URLs that take the place of the registries' own; ``rates`` are requests a second, 0 means no
     limit, and dated data decides where nothing is said. ``ca_files`` are trusted beside the system's certificates for
     every registry, ``ca`` for one. ``realms`` are hosts of token services that are trusted beside a registry's own.
+    ``untrusted`` registries have an endpoint that came with somebody else's files: they get no login but that host's own.
     ``insecure`` registries may speak plain http, and must be on this machine. ``proxies`` are by scheme, with ``no``
     (:func:`urllib.request.getproxies_environment`). ``attempts`` and ``patience_seconds`` bound what is tried again.
     """
@@ -32,6 +33,7 @@ class ClientSettings:
     ca_files: tuple[Path, ...] = ()
     ca: Mapping[str, Path] = field(default_factory=dict[str, Path])
     realms: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    untrusted: frozenset[str] = frozenset()
     insecure: frozenset[str] = frozenset()
     proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     offline: bool = False

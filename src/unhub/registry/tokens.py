@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Final
@@ -126,13 +127,25 @@ def _read(answer: Answer, host: str) -> Token:
     value = document.token or document.access_token
     if not value or not _SENDABLE.fullmatch(value):
         raise BadAnswer(f"cannot get a token from {host}: its answer has none that can be sent", host=host, status=answer.status)
-    return Token(value, _seconds(document.expires_in))
+    return Token(value, _seconds(document.expires_in) or _seconds(_own_life(value)) or SECONDS_DEFAULT)
 
 
-def _seconds(value: object) -> float:
+def _seconds(value: object) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return min(float(value), SECONDS_MAX)
-    return SECONDS_DEFAULT
+    return None
+
+
+class _Expiring(msgspec.Struct, frozen=True):
+    expiration: float
+
+
+def _own_life(token: str) -> float | None:
+    """Seconds that a token says it holds: ECR Public's are base64 of JSON with ``expiration`` (ecr-public.md, 2.2)."""
+    try:
+        return msgspec.json.decode(base64.b64decode(token, validate=True), type=_Expiring).expiration - time.time()
+    except (ValueError, msgspec.MsgspecError):
+        return None
 
 
 class TokenStore:
