@@ -50,7 +50,7 @@ def this_machine(settings: ClientSettings, web: TransportWeb, profile: str | Non
         password=lambda: _password(profile),
         registries={name: str(settings.endpoint(name)).rstrip("/") for name in REGISTRIES},
         control_plane=_control_plane(environment),
-        moved="public.ecr.aws" in settings.endpoints,
+        moved=frozenset(settings.endpoints),
         offline=settings.offline,
     )
 

@@ -94,7 +94,7 @@ class Machine:
     """What checks ask.
 
     ``registries`` are base URLs of ``public.ecr.aws`` and ``docker.io``, ``control_plane`` the URL of ECR Public's API.
-    ``moved`` says that the user has put the registry elsewhere. ``run`` gives ``None`` for a program that is not installed.
+    ``moved`` are those that the user has put elsewhere. ``run`` gives ``None`` for a program that is not installed.
     ``session`` and ``password`` block, and raise what :mod:`unhub.aws` raises.
     """
 
@@ -109,7 +109,7 @@ class Machine:
     password: Callable[[], Password]
     registries: Mapping[str, str]
     control_plane: str
-    moved: bool = False
+    moved: frozenset[str] = frozenset()
     offline: bool = False
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 from unhub.data.doctor import needed_host
 from unhub.doctor.checking import Check
+from unhub.doctor.checks.registry import REGISTRY
 from unhub.doctor.machine import Certificate, Machine, NoReply
 from unhub.doctor.verdict import Remedy, Verdict, failed, ok, skipped, warning
 from unhub.registry.addresses import parse_url
@@ -15,7 +16,7 @@ SOON_DAYS = 7
 
 async def look(machine: Machine) -> Verdict:
     """A handshake with each host; where a proxy stands in between, the other checks tell."""
-    urls = [machine.control_plane, *machine.registries.values(), *([] if machine.moved else [needed_host("content").url])]
+    urls = [machine.control_plane, *machine.registries.values(), *([] if REGISTRY in machine.moved else [needed_host("content").url])]
     addresses = [parse_url(url) for url in urls if not machine.web.proxy(url)]
     wanted = list(dict.fromkeys((address.host, address.port) for address in addresses if address.scheme == "https"))
     if not wanted:

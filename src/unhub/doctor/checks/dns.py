@@ -6,6 +6,7 @@ import asyncio
 
 from unhub.data.doctor import needed_host
 from unhub.doctor.checking import Check
+from unhub.doctor.checks import docker_hub, registry
 from unhub.doctor.machine import Machine, NoReply
 from unhub.doctor.verdict import Remedy, Verdict, failed, ok, skipped
 from unhub.registry.addresses import is_loopback, parse_url
@@ -13,8 +14,9 @@ from unhub.registry.addresses import is_loopback, parse_url
 
 async def look(machine: Machine) -> Verdict:
     """All hosts at once; those that a proxy is asked for are its to resolve."""
-    urls = [machine.control_plane, *machine.registries.values(), needed_host("docker-hub-tokens").url]
-    urls += [] if machine.moved else [needed_host("content").url]
+    urls = [machine.control_plane, *machine.registries.values()]
+    urls += [] if docker_hub.REGISTRY in machine.moved else [needed_host("docker-hub-tokens").url]
+    urls += [] if registry.REGISTRY in machine.moved else [needed_host("content").url]
     addresses = [parse_url(url) for url in urls if not machine.web.proxy(url)]
     hosts = list(dict.fromkeys(address.host for address in addresses if not is_loopback(address.host)))
     if not hosts:

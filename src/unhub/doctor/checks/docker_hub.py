@@ -10,7 +10,6 @@ from unhub.doctor.checking import Check
 from unhub.doctor.checks._replies import any_answer
 from unhub.doctor.machine import Machine
 from unhub.doctor.verdict import Status, Verdict
-from unhub.registry.addresses import is_loopback, parse_url
 
 REGISTRY = "docker.io"
 
@@ -19,7 +18,7 @@ async def look(machine: Machine) -> Verdict:
     """The registry and its token service, without a pull. It may be shut off on purpose, so its silence is a warning."""
     url = f"{machine.registries[REGISTRY]}/v2/"
     asked = {url: "Docker Hub's registry"}
-    if not is_loopback(parse_url(url).host):
+    if REGISTRY not in machine.moved:
         asked[needed_host("docker-hub-tokens").url] = "Docker Hub's tokens"
     replies = await asyncio.gather(*map(machine.web.get, asked))
     verdicts = [any_answer(one, reply, asked[one]) for one, reply in zip(asked, replies, strict=True)]

@@ -15,6 +15,8 @@ from unhub.setup import codebuild
 from unhub.setup.outcome import Status, Wishes
 
 NAME = "buildspec.yml"
+LOGIN = b"get-login-password"
+"""What is in every form of the login that would be inserted."""
 
 
 def look(project: Project, around: Surroundings) -> Verdict:
@@ -27,24 +29,25 @@ def look(project: Project, around: Surroundings) -> Verdict:
     source = Source(NAME, project.buildspec.encode())
     try:
         moved = [around.target(Mention(found.reference)) for found in _at_hub(source)]
-        status = codebuild.set_up(source, Wishes()).status
+        setup = codebuild.set_up(source, Wishes())
     except UnreadableError as error:
         return warning(f"it cannot be read: {error.message}")
-    return _verdict(moved, status)
+    lacks_login = any(LOGIN in edit.replacement for edit in setup.edits)
+    return _verdict(moved, setup.status, lacks_login=lacks_login)
 
 
-def _verdict(moved: list[Moved], status: Status) -> Verdict:
+def _verdict(moved: list[Moved], status: Status, *, lacks_login: bool) -> Verdict:
     save = "Save it as a file, let unhub change it, and give it back to the project:"
     remedies: list[Remedy] = []
     says: list[str] = []
     if moved:
-        says.append(f"it takes {len(moved)} images from Docker Hub")
+        says.append(f"it takes {'an image' if len(moved) == 1 else f'{len(moved)} images'} from Docker Hub")
         remedies.append(Remedy(save, "unhub migrate --write buildspec.yml"))
-    if status is Status.CHANGES:
+    if lacks_login:
         says.append("it pulls or builds without a login to ECR Public")
         remedies.append(Remedy(save, "unhub setup codebuild --write buildspec.yml"))
     if not says:
-        return ok("it takes nothing from Docker Hub" + (", and logs in to ECR Public" if status is Status.PRESENT else ""))
+        return ok("it takes nothing from Docker Hub" + (", and logs in to ECR Public" if status is not Status.NOT_NEEDED else ""))
     return warning(", and ".join(says), *remedies).having(*(f"{one.reference} -> {one.target or one.reason}" for one in moved))
 
 
