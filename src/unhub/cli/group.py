@@ -31,6 +31,9 @@ COMMANDS = {
     "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
     "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
     "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),
+    "client-config": Lazy("unhub.cli.client_config", "Write the settings that make docker, containerd and others ask the mirror."),
+    "serve": Lazy("unhub.cli.serve", "Run the mirror: a registry that keeps serving when Docker Hub says 429."),
+    "certificate": Lazy("unhub.cli.certificate", "Make a certificate for the mirror, and tell how each client trusts it."),
     "demo-hub": Lazy("unhub.cli.demo_hub", "Run a stand-in for Docker Hub and ECR Public on this machine, for tests."),
     "completion": Lazy("unhub.cli.completion", "Print the script that completes commands in a shell."),
 }
