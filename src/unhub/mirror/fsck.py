@@ -194,7 +194,7 @@ class Checker:
             what, note = f"{key}@{digest}", "its bytes are not what its name says"
             yield await self._dealt(Kind.DAMAGED_MANIFEST, what, note, lambda h: h.replace_manifest(digest))
             return
-        for descriptor in _kept(stored.manifest):
+        for descriptor in kept_blobs(stored.manifest):
             blob = descriptor.digest
             linked = await self._metadata.blobs.linked(key, blob)
             if not linked and not repository.own:
@@ -250,7 +250,7 @@ class Checker:
             self._told.add(digest)
 
 
-def _kept(manifest: Manifest) -> list[Descriptor]:
+def kept_blobs(manifest: Manifest) -> list[Descriptor]:
     """The blobs of a manifest that a registry keeps."""
     config = [manifest.config] if manifest.config else []
     return [descriptor for descriptor in [*config, *manifest.layers] if not descriptor.media_type.startswith(_FOREIGN)]
