@@ -22,6 +22,15 @@ def places(text: str) -> dict[Key, int]:
     return _Reader(text).read()
 
 
+def place_of(text: str, key: Key) -> tuple[int, int]:
+    """Line and column (from 1) of a key, or of the nearest table around it that has a place."""
+    found = places(text)
+    while key and key not in found:
+        key = key[:-1]
+    place = found.get(key, 0)
+    return text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text

@@ -31,3 +31,7 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """No slot before so many seconds are over: the registry said so."""
         self._next = max(self._next, self._clock() + seconds)
+
+    def set_rate(self, rate: float) -> None:
+        """Another rate from here on: a login came or went. Slots that were taken stay as they were."""
+        self._gap = 1 / rate if rate > 0 else 0.0

@@ -1,0 +1,146 @@
+"""The ASGI app of a worker, and the only place where its parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from unhub.mirror.memory import Memory
+from unhub.mirror.pull import Pull
+from unhub.mirror.push import Push, PushRules
+from unhub.server.counters import Counters, Slot, by_outcome
+from unhub.server.distribution.access import Access
+from unhub.server.distribution.app import Distribution
+from unhub.server.fetcher_client import FetcherClient
+from unhub.server.note import Note, caller_of
+from unhub.server.operator_pages import OperatorPages
+from unhub.server.record import Recorder
+from unhub.server.request_log import RequestLog
+from unhub.server.settings import ServeSettings
+from unhub.server.stores import Stores
+from unhub.server.traces import Traced, tracer
+from unhub.server.watch import Watcher
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FLUSH: Final = 1.0
+UPLOAD_LEFT: Final = 86_400.0
+"""Seconds after which an upload that nobody goes on with is thrown away."""
+
+
+class App:
+    """Answers every request: ``/v2/`` by the registry, ``/_unhub/`` by the operators' API, the rest by :class:`OperatorPages`."""
+
+    def __init__(self, registry: AsgiApp, pages: OperatorPages, operations: AsgiApp | None, slot: Slot, log: RequestLog | None) -> None:
+        self._registry = registry
+        self._pages = pages
+        self._operations = operations
+        self._slot = slot
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI 3)."""
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        client = scope.get("client")
+        note = scope["unhub.note"] = Note(caller_of(client[0]) if client else "")
+        path: str = scope["path"]
+        try:
+            if path.startswith("/v2/") or path == "/v2":
+                await self._registry(scope, receive, send)
+            elif path.startswith("/_unhub/") and self._operations is not None:
+                await self._operations(scope, receive, _noting(send, note))
+            else:
+                await self._pages(scope, receive, _noting(send, note))
+        finally:
+            seconds = time.perf_counter() - began
+            self._slot.answered(note, seconds)
+            if self._log is not None:
+                self._log.answered(scope["method"], path, note, seconds)
+
+
+def _noting(send: Send, note: Note) -> Send:
+    """A ``send`` that notes status and size, for apps that do not do so themselves."""
+
+    async def noting(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            note.status = message["status"]
+        elif message["type"] == "http.response.body":
+            note.bytes += len(message.get("body", b""))
+        await send(message)
+
+    return noting
+
+
+@asynccontextmanager
+async def opened(
+    settings: ServeSettings, counters: Counters, slot: int, *, token: str, reload: Callable[[], None], log_to: int = 1
+) -> AsyncGenerator[AsgiApp]:
+    """The app of one worker with its background work; everything is written and closed at the end of the block.
+
+    ``token`` opens the operators' API, ``reload`` checks the settings and has them applied, ``log_to`` is a file descriptor.
+    """
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(Stores.open(settings))
+        metadata, blobs = stores.metadata, stores.blobs
+        log = RequestLog(log_to) if settings.request_log else None
+        if log is not None:
+            stack.callback(log.close)
+        memory = Memory()
+        watcher = Watcher(metadata, memory)
+        await watcher.start()
+        fetcher = FetcherClient(settings.socket, blobs)
+        stack.push_async_callback(fetcher.close)
+        recorder = Recorder(metadata.pulls)
+        stack.push_async_callback(recorder.flush)
+        rules = {one.rules.alias: one.rules for one in settings.upstreams}
+        pull = Pull(metadata, blobs, rules, fetcher, memory, now=time.time)
+        push_rules = PushRules(manifest_size=settings.manifest_size, delete=settings.delete)
+        push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules, now=time.time)
+        access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
+        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder)
+        pages = OperatorPages(
+            watcher, fetcher, metadata, counters, recorder, token=None if settings.is_local or settings.open_metrics else token
+        )
+        operations = _operations(stores, fetcher, settings, counters, token, reload)
+        work = [watcher.run(), _each(FLUSH, recorder.flush)]
+        if slot == 0:
+            work.append(_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)))
+        for one in work:
+            stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
+        app: AsgiApp = App(registry, pages, operations, counters.slot(slot), log)
+        found = tracer()
+        yield app if found is None else Traced(app, found)
+
+
+def _operations(
+    stores: Stores, fetcher: FetcherClient, settings: ServeSettings, counters: Counters, token: str, reload: Callable[[], None]
+) -> AsgiApp | None:
+    """The operators' API."""
+    del stores, fetcher, settings, token, reload
+    counted = lambda: by_outcome(counters.totals())  # noqa: E731
+    del counted
+    return None
+
+
+async def _each(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except (SQLAlchemyError, OSError):
+            continue
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

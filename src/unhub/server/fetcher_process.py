@@ -1,0 +1,124 @@
+"""The fetcher's process: everything that talks to upstreams, for all workers of this node."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from unhub.image.digest import Digest
+from unhub.mirror.blobs import BlobFetcher
+from unhub.mirror.budget import Ledger
+from unhub.mirror.capacity import Capacity, volume_of
+from unhub.mirror.eviction import Evictor
+from unhub.mirror.fetcher import Fetcher
+from unhub.mirror.manifests import ManifestFetcher
+from unhub.mirror.warm import Warmer
+from unhub.server import sources
+from unhub.server.ecr_login import EcrPublicLogin
+from unhub.server.fetcher_server import FetcherServer
+from unhub.server.fetcher_status import status_of
+from unhub.server.operations.fetcher_side import FetcherOperations
+from unhub.server.settings import ServeSettings
+from unhub.server.stores import Stores
+from unhub.store.protocols import MetadataStore
+
+LEFTOVER: Final = 86_400.0
+"""Seconds after which a blob that nobody asked for again is not gone on with."""
+
+CHANGES_KEPT: Final = 100_000
+"""Changes that are kept for workers that were asleep."""
+
+PULLS_KEPT_DAYS: Final = 90
+
+
+class FetcherProcess:
+    """The fetcher with everything around it, for one event loop."""
+
+    def __init__(self, settings: ServeSettings, notice: Callable[[str], None], *, login: bool = True) -> None:
+        """``notice`` gets sentences for people; ``login`` says whether AWS is asked for one."""
+        self._settings = settings
+        self._notice = notice
+        self._login = login
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        """Serve until ``stop``; ``ready`` is called once workers may ask."""
+        async with self.opened() as server:
+            await server.start()
+            ready()
+            await stop.wait()
+            await server.close()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[FetcherServer]:
+        """The server, not yet listening, with its background work."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            stores = await stack.enter_async_context(Stores.open(settings))
+            metadata = stores.metadata
+            ledger = Ledger(time.time, await metadata.ledger.budgets())
+            stack.push_async_callback(_save, ledger, metadata)
+            aws = EcrPublicLogin(self._notice) if self._login else None
+            upstreams = await stack.enter_async_context(sources.opened(settings.upstreams, ledger, notice=self._notice, aws=aws))
+            spool = settings.data / "spool"
+            await asyncio.to_thread(remove_leftovers, spool, time.time() - LEFTOVER)
+            evictor = self._evictor(stores, lambda: fetcher.blobs_in_flight)
+            blobs = BlobFetcher(metadata, stores.blobs, spool, now=time.time, make_room=evictor.make_room)
+            manifests = ManifestFetcher(metadata, now=time.time, clock=time.monotonic)
+            fetcher = Fetcher(upstreams, metadata, manifests, blobs, ledger, now=time.time, clock=time.monotonic)
+            stack.push_async_callback(fetcher.close)
+
+            def status() -> dict[str, Any]:
+                return status_of(fetcher, aws)
+
+            warmer = Warmer(metadata, stores.blobs, fetcher, {one.rules.alias: one.rules for one in settings.upstreams}, now=time.time)
+            operations = FetcherOperations(fetcher, evictor, warmer, status)
+            stack.push_async_callback(_cancelled, asyncio.ensure_future(evictor.run()))
+            for work in (_each(1.0, lambda: _save(ledger, metadata)), _each(15.0, stores.blobs.sweep), _each(3600.0, lambda: _tidy(metadata))):
+                stack.push_async_callback(_cancelled, asyncio.ensure_future(work))
+            yield FetcherServer(fetcher, settings.socket, status, operations)
+
+    def _evictor(self, stores: Stores, in_flight: Callable[[], frozenset[Digest]]) -> Evictor:
+        size, data = self._settings.cache_size, self._settings.data
+        capacity = Capacity(bytes=size.bytes, share=size.share or 0.0)
+        return Evictor(stores.metadata, stores.blobs, capacity, lambda: volume_of(data), in_flight=in_flight, now=time.time)
+
+
+def remove_leftovers(spool: Path, before: float) -> int:
+    """Remove growing files that nobody has touched since ``before``; how many. The others are gone on with when asked for."""
+    gone = 0
+    for path in spool.glob("*/*"):
+        with suppress(OSError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+                gone += 1
+    return gone
+
+
+async def _save(ledger: Ledger, metadata: MetadataStore) -> None:
+    for row in ledger.take_changed():
+        await metadata.ledger.save_budget(row)
+
+
+async def _tidy(metadata: MetadataStore) -> None:
+    """Drop what nobody will read again."""
+    await metadata.changes.forget(await metadata.changes.generation() - CHANGES_KEPT)
+    await metadata.pulls.forget(int(time.time() // 86_400) - PULLS_KEPT_DAYS)
+
+
+async def _each(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Do it every so many seconds; a database that is busy or a full disk ends nothing."""
+    while True:
+        await asyncio.sleep(seconds)
+        with suppress(SQLAlchemyError, OSError):
+            await work()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,40 @@
+"""What is known of one request by the time it is answered: for the log and the counters."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+
+class Note:
+    """Filled on the way. ``bytes`` are those *answered*: how many were sent nobody tells who sends whole files.
+
+    ``cache`` is ``hit``, ``stale``, ``miss`` or ``flight``, and empty where nothing was looked for.
+    """
+
+    __slots__ = ("bytes", "cache", "caller", "door", "name", "reference", "status")
+
+    def __init__(self, caller: str) -> None:
+        self.status = 0
+        self.bytes = 0
+        self.door = ""
+        self.name = ""
+        self.reference = ""
+        self.cache = ""
+        self.caller = caller
+
+
+@lru_cache(maxsize=4096)
+def caller_of(host: str) -> str:
+    """Who is counted as one caller: an IPv4 address, or an IPv6 network of 64 bits, since each client has all of that."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:64]
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    if address.is_loopback:
+        return str(address)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"

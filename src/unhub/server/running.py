@@ -1,0 +1,96 @@
+"""Running the mirror: from checked settings to a server that listens."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from unhub.image.errors import UnhubError
+from unhub.server.listen import addresses, open_sockets, place
+from unhub.server.lock import DataLock, make_private
+from unhub.server.settings import ServeSettings
+from unhub.server.supervisor import Supervisor
+from unhub.store.sql.upgrade import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is told once it serves: every URL, the data folder, and where the admin token lies."""
+
+    urls: tuple[str, ...]
+    data: Path
+    token_file: Path
+
+
+def serve(
+    settings: ServeSettings,
+    say: Callable[[str], None],
+    ready: Callable[[Running], None],
+    *,
+    reload: Callable[[], ServeSettings] | None = None,
+    login: bool = True,
+) -> int:
+    """Serve until a signal comes, and return its number.
+
+    Raises :class:`UnhubError` where it cannot start: the port is taken, another server holds the data folder.
+    """
+    with ExitStack() as stack:
+        lock = DataLock(settings.data)
+        lock.take(f"process {os.getpid()}")
+        stack.callback(lock.release)
+        sockets = open_sockets(settings.listen)
+        for one in sockets:
+            stack.callback(one.close)
+        urls = _urls(settings, sockets)
+        lock.note(f"process {os.getpid()}, at {urls[0]}")
+        for name in ("blobs", "spool", "uploads"):
+            make_private(settings.data / name)
+        _upgrade(settings)
+        token = admin_token(settings.data)
+        _preload()
+        supervisor = Supervisor(settings, sockets, token, say, reload, login=login)
+        return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token")))
+
+
+def _urls(settings: ServeSettings, sockets: list[socket.socket]) -> tuple[str, ...]:
+    scheme = "https" if settings.tls else "http"
+    return tuple(f"{scheme}://{place(host, port)}" for host, port in addresses(sockets))
+
+
+def _upgrade(settings: ServeSettings) -> None:
+    before = os.umask(0o077)
+    try:
+        upgrade(settings.database)
+    except Exception as error:  # whatever the database says, a person has to look at it
+        raise UnhubError(f"cannot use the database {settings.data / 'unhub.db'}: {error}") from None
+    finally:
+        os.umask(before)
+
+
+def admin_token(data: Path) -> str:
+    """The token of the operators' API, made at the first start, for this user alone (mode 0600)."""
+    path = data / "admin.token"
+    try:
+        token = path.read_text("ascii").strip()
+        if len(token) >= 32:
+            return token
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(token + "\n")
+    return token
+
+
+def _preload() -> None:
+    """Import what every child needs, once, so that they share it."""
+    for name in ("app", "fetcher_process", "granian_worker"):
+        import_module(f"unhub.server.{name}")

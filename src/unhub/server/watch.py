@@ -1,0 +1,72 @@
+"""Hearing of changes: what other workers, the fetcher and operators changed is forgotten here within a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from unhub.mirror.memory import Memory
+from unhub.store.protocols import MetadataStore
+
+POLL: Final = 0.15
+"""Seconds between two looks; a change must be everywhere within one."""
+
+DEAF: Final = 5.0
+"""Seconds without a successful look after which memory is no longer trusted (docs/contracts.md, serving)."""
+
+PAGE: Final = 1000
+
+
+class Watcher:
+    """Keeps a worker's memory true. ``clock`` gives seconds that never go back."""
+
+    def __init__(self, metadata: MetadataStore, memory: Memory, clock: Callable[[], float] = time.monotonic) -> None:
+        self._metadata = metadata
+        self._memory = memory
+        self._clock = clock
+        self._generation = 0
+        self._heard_at = clock()
+
+    @property
+    def hears(self) -> bool:
+        """Whether changes were heard of lately."""
+        return self._clock() - self._heard_at < DEAF
+
+    async def start(self) -> None:
+        """Begin with what is true now. Raises what the store raises."""
+        self._generation = await self._metadata.changes.generation()
+        self._memory.set_blocks(await self._metadata.policy.blocks())
+        self._heard_at = self._clock()
+
+    async def run(self) -> None:
+        """Look for changes, for ever."""
+        while True:
+            await asyncio.sleep(POLL)
+            try:
+                async with asyncio.timeout(DEAF):
+                    await self.look()
+            except (SQLAlchemyError, TimeoutError, OSError):
+                self._memory.trusted = self.hears
+
+    async def look(self) -> None:
+        """Take in every change since the last look."""
+        while True:
+            began = self._clock()
+            changes = await self._metadata.changes.since(self._generation, PAGE)
+            if changes:
+                missed = changes[0].generation > self._generation + 1
+                if missed or not self._memory.trusted:
+                    self._memory.clear()  # older changes may have been dropped before they were read here
+                if self._memory.apply(changes) or missed:
+                    self._memory.set_blocks(await self._metadata.policy.blocks())
+                self._generation = changes[-1].generation
+            if len(changes) < PAGE:
+                if not self._memory.trusted:
+                    self._memory.clear()
+                    self._memory.trusted = True
+                self._heard_at = began
+                return
