@@ -51,6 +51,7 @@ class Application:
             manifest_size=int(settings.get("MANIFEST_SIZE", 8 * 1024 * 1024)),
             blob_size=int(settings.get("BLOB_SIZE", 64 * 1024 * 1024)),
             delete=settings.get("DELETE", "1") == "1",
+            require_blobs=settings.get("REQUIRE_BLOBS", "0") == "1",
         )
         push = Push(metadata, blobs, self._folder / "uploads", self.memory, rules, now=time.time)
         access = Access(push_password=settings.get("PASSWORD"), loopback_only=settings.get("LOOPBACK", "1") == "1")

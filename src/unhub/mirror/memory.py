@@ -75,6 +75,7 @@ class Memory:
 
     def set_blocks(self, blocks: Iterable[Block]) -> None:
         """Take over the operator's blocks."""
+        self.epoch += 1
         self._blocked = {block.digest: block.reason for block in blocks}
 
     def apply(self, changes: Iterable[Change]) -> bool:

@@ -79,13 +79,18 @@ class ManifestAnswer:
     """A manifest to serve. ``age`` is the seconds since an upstream confirmed it, ``stale`` why it may be outdated.
 
     Both are ``None`` for what cannot be outdated: a digest, or what was pushed here. ``fetched`` says that the client
-    waited for an upstream.
+    waited for an upstream; ``fresh_until`` is how long memory may answer the same (seconds since 1970).
     """
 
     manifest: StoredManifest
     age: float | None = None
     stale: str | None = None
     fetched: bool = False
+    fresh_until: float = 0.0
+
+    def is_fresh_at(self, time: float) -> bool:
+        """Whether it may still be answered from memory then (seconds since 1970)."""
+        return time <= self.fresh_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +122,18 @@ class Pull:
         self._memory = memory
         self._now = now
 
+    @property
+    def memory(self) -> Memory:
+        """What this worker remembers."""
+        return self._memory
+
     def remembered(self, key: RepositoryKey, which: str) -> ManifestAnswer | None:
         """The answer where memory has it and it is fresh; does not wait for anything."""
         entry = self._memory.get(key, which)
         if entry is None or self._now() >= entry.fresh_until:
             return None
         age = None if entry.tag is None else max(0.0, self._now() - entry.tag.checked_at)
-        return ManifestAnswer(entry.manifest, age)
+        return ManifestAnswer(entry.manifest, age, fresh_until=entry.fresh_until)
 
     async def manifest(self, key: RepositoryKey, which: str | Digest) -> ManifestAnswer:
         """The manifest of a tag or digest. Raises :class:`ServeError`."""

@@ -23,11 +23,24 @@ FOREIGN: Final = "application/vnd.docker.image.rootfs.foreign."
 
 @dataclass(frozen=True, slots=True)
 class PushRules:
-    """What the operator allows: sizes in bytes, and whether anything may be deleted."""
+    """What the operator allows: sizes in bytes, and whether anything may be deleted.
+
+    ``require_blobs`` refuses manifests whose config or layers are not here. The specification leaves that to the registry,
+    and its suite pushes such "sparse" images: by default they are taken, with a warning.
+    """
 
     manifest_size: int = MANIFEST_SIZE_MAX
     blob_size: int = BLOB_SIZE_MAX
     delete: bool = True
+    require_blobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A manifest that was stored, and the blobs of it that are missing."""
+
+    manifest: Manifest
+    missing: tuple[Digest, ...] = ()
 
 
 class Push:
@@ -53,20 +66,23 @@ class Push:
 
     async def manifest(
         self, key: RepositoryKey, data: bytes, media_type: str | None, *, digest: Digest | None = None, tags: Sequence[str] = ()
-    ) -> Manifest:
+    ) -> Pushed:
         """Store a manifest, verbatim, and point tags at it.
 
         Raises :class:`ServeError`: ``MANIFEST_INVALID`` for what is none or calls itself otherwise inside,
-        ``DIGEST_INVALID`` where it is not ``digest``, ``MANIFEST_BLOB_UNKNOWN`` where its blobs were not pushed.
+        ``DIGEST_INVALID`` where it is not ``digest``, ``MANIFEST_BLOB_UNKNOWN`` where blobs are required and missing.
         """
         manifest = _parsed(data, media_type, "sha256" if digest is None else digest.algorithm)
         if digest is not None and manifest.digest != digest:
             raise ServeError(f"cannot store the manifest: its bytes are {manifest.digest}", status=400, registry_code="DIGEST_INVALID")
         self._check_blocked(manifest.digest)
-        await self._check_blobs(key, manifest)
+        missing = await self._missing_blobs(key, manifest)
+        if missing and self.rules.require_blobs:
+            message = f"cannot store the manifest: {key} has no blob {missing[0]}"
+            raise ServeError(message, status=400, registry_code="MANIFEST_BLOB_UNKNOWN", hint="Push its blobs first")
         await self._metadata.manifests.put(key, manifest, now=self._now(), tags=tags)
         self._changed(key, ChangeKind.TAG, *tags)
-        return manifest
+        return Pushed(manifest, missing)
 
     async def delete_manifest(self, key: RepositoryKey, which: str | Digest) -> None:
         """Remove a tag only, or a manifest with all its tags. Raises :class:`ServeError`."""
@@ -110,13 +126,14 @@ class Push:
         """Forget uploads that nobody has touched since ``before`` (seconds since 1970); how many."""
         return await self.uploads.clean(before)
 
-    async def _check_blobs(self, key: RepositoryKey, manifest: Manifest) -> None:
-        """Config and layers must be here, but for layers that may be elsewhere; the children of an index need not be."""
+    async def _missing_blobs(self, key: RepositoryKey, manifest: Manifest) -> tuple[Digest, ...]:
+        """Config and layers that are not here, but for layers that may be elsewhere; children of an index are left out."""
         wanted = [*([manifest.config] if manifest.config else []), *manifest.layers]
+        missing: list[Digest] = []
         for digest in dict.fromkeys(descriptor.digest for descriptor in wanted if not _may_be_elsewhere(descriptor.media_type)):
             if not await self._metadata.blobs.linked(key, digest) or await self._blobs.stat(digest) is None:
-                message = f"cannot store the manifest: {key} has no blob {digest}"
-                raise ServeError(message, status=400, registry_code="MANIFEST_BLOB_UNKNOWN", hint="Push its blobs first")
+                missing.append(digest)
+        return tuple(missing)
 
     def _check_blocked(self, digest: Digest) -> None:
         reason = self._memory.blocked(digest)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from unhub.image.errors import ServeError
 from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, understand
@@ -17,6 +18,7 @@ from unhub.server.distribution.errors import NotAllowed, refusal
 from unhub.server.distribution.manifests import ManifestReads, ManifestWrites, parse_reference
 from unhub.server.distribution.note import Note, Recorder
 from unhub.server.distribution.ranges import Unsatisfiable
+from unhub.server.distribution.ready import NO_BODY, Known, Path, ReadyAnswers
 from unhub.server.distribution.referrers import list_referrers
 from unhub.server.distribution.request import Request, parse_query
 from unhub.server.distribution.routing import Kind, Route, split
@@ -32,14 +34,6 @@ ROUTES_MAX: Final = 8192
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-class _Known(NamedTuple):
-    """What a path of a manifest means."""
-
-    key: RepositoryKey
-    which: str
-    name: Name
-
-
 class Distribution:
     """``/v2/`` and everything below. ``names`` may be replaced while it serves: see :meth:`reconfigure`."""
 
@@ -52,6 +46,7 @@ class Distribution:
         *,
         access: Access | None = None,
         recorder: Recorder | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls."""
         self._pull = pull
@@ -59,7 +54,8 @@ class Distribution:
         self._names = names
         self._access = access or Access()
         self._recorder = recorder
-        self._known: dict[tuple[bytes, bytes], _Known] = {}
+        self._known: dict[Path, Known] = {}
+        self._ready = ReadyAnswers(pull.memory, now)
         self._manifests = ManifestReads(pull)
         self._blobs = Blobs(pull, push, store)
         self._handlers = self._table(ManifestWrites(push), Uploads(pull, push))
@@ -68,18 +64,34 @@ class Distribution:
         """Understand names by other rules from now on."""
         self._names = names
         self._known.clear()
+        self._ready.clear()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request (ASGI 3). Raises whatever was not foreseen, after it was answered with 500."""
-        known = self._known.get((scope["raw_path"], scope["query_string"]))
-        if known is not None and scope["method"] in READS:
-            found = self._pull.remembered(known.key, known.which)
-            if found is not None:
+        method = scope["method"]
+        path = (scope["raw_path"], scope["query_string"])
+        if method == "GET" or method == "HEAD":  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
+            ready = self._ready.find(path, scope["headers"])
+            if ready is not None:
+                await send(ready.start)
+                await send(ready.body if method == "GET" else NO_BODY)
+                note: Note | None = scope.get("unhub.note")
+                if note is not None:
+                    note.status, note.cache, note.reference = 200, "hit", ready.which
+                    note.door, note.name = ready.door, ready.shown
+                    if method == "GET":
+                        note.bytes = ready.size
+                if self._recorder is not None and method == "GET":
+                    self._recorder.pulled(ready.key, ready.digest, ready.which, "" if note is None else note.caller, ready.size)
+                return
+            known = self._known.get(path)
+            found = None if known is None else self._pull.remembered(known.key, known.which)
+            if known is not None and found is not None:
+                self._ready.keep(path, known, found, self._manifests.answer(found, known.name, ()))
                 made = self._manifests.answer(found, known.name, scope["headers"])
-                await send({"type": "http.response.start", "status": made.status, "headers": made.headers})
-                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else made.body})
                 self._tell(scope, made, known.name, known.which, "hit")
-                if scope["method"] == "GET":
+                await deliver(made, method, receive, send)
+                if method == "GET":
                     self._count(scope, known.key, known.which, found, made)
                 return
         await self._serve(scope, receive, send)
@@ -171,7 +183,7 @@ class Distribution:
             self._count(scope, name.key, which, found, made)
         if len(self._known) >= ROUTES_MAX:
             self._known.clear()
-        self._known[scope["raw_path"], scope["query_string"]] = _Known(name.key, str(parse_reference(which)), name)
+        self._known[scope["raw_path"], scope["query_string"]] = Known(name.key, str(parse_reference(which)), name)
         return made
 
     async def _get_blob(self, request: Request) -> Answer:

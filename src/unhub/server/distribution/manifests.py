@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from unhub.image.digest import Digest
 from unhub.image.errors import ServeError
-from unhub.image.manifest import Manifest
 from unhub.mirror.names import DOCKER, Door, Name
 from unhub.mirror.pull import ManifestAnswer, Pull
-from unhub.mirror.push import Push
-from unhub.server.distribution.answers import VERSION, Answer, Header, answer, content_digest, location, matches, stale_warning
+from unhub.mirror.push import Push, Pushed
+from unhub.server.distribution.answers import VERSION, Answer, Header, answer, content_digest, location, matches, stale_warning, warning
 from unhub.server.distribution.body import whole
 from unhub.server.distribution.errors import parse_digest
 from unhub.server.distribution.request import Request
@@ -40,7 +40,7 @@ class ManifestReads:
             raise _explained(error, name) from None
         return self.answer(found, name, request.headers), found
 
-    def answer(self, found: ManifestAnswer, name: Name, asked: list[Header]) -> Answer:
+    def answer(self, found: ManifestAnswer, name: Name, asked: Sequence[Header]) -> Answer:
         """What is sent of a manifest that was found; ``asked`` are the request's headers."""
         manifest = found.manifest
         headers = self.headers(manifest)
@@ -83,8 +83,8 @@ class ManifestWrites:
         digest = parse_digest(which) if ":" in which else None
         data = await whole(request, self._push.rules.manifest_size, "the manifest")
         media_type = (request.header(b"content-type") or b"").decode("latin-1") or None
-        manifest = await self._push.manifest(name.key, data, media_type, digest=digest, tags=tags)
-        return answer(201, _pushed(manifest, name, tags if digest is not None else []))
+        pushed = await self._push.manifest(name.key, data, media_type, digest=digest, tags=tags)
+        return answer(201, _pushed(pushed, name, tags if digest is not None else []))
 
     async def delete(self, request: Request) -> Answer:
         """Remove a tag only, or a digest with all its tags. Raises :class:`ServeError`."""
@@ -101,10 +101,13 @@ def parse_reference(text: str) -> str | Digest:
     return text
 
 
-def _pushed(manifest: Manifest, name: Name, tags: list[str]) -> list[Header]:
+def _pushed(pushed: Pushed, name: Name, tags: list[str]) -> list[Header]:
+    manifest, missing = pushed.manifest, pushed.missing
     headers = [location(f"/v2/{name.written}/manifests/{manifest.digest}"), *content_digest(manifest.digest)]
     if manifest.subject is not None:
         headers.append((b"oci-subject", str(manifest.subject.digest).encode("ascii")))
+    if missing:
+        headers.append(warning(f"the image cannot be pulled whole: {len(missing)} of its blobs are not here, such as {missing[0]}"))
     return [*headers, *((b"oci-tag", tag.encode("ascii")) for tag in tags)]
 
 
