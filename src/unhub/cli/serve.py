@@ -34,21 +34,41 @@ _EXTRA = frozenset({"aiosqlite", "alembic", "granian", "prometheus_client", "sql
     help="Where to listen; repeatable. Default: localhost:5000, IPv4 and IPv6. Port 0 is any free port.",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), envvar="UNHUB_DATA", metavar="DIR", help="Where everything is kept. Default: ~/.local/state/unhub/mirror."
+    "--data",
+    type=click.Path(path_type=Path),
+    envvar="UNHUB_DATA",
+    metavar="DIR",
+    help="Where everything is kept. Default: ~/.local/state/unhub/mirror.",
 )
-@click.option("--upstream", envvar="UNHUB_UPSTREAM", metavar="URL", help="Pull through from here in place of Docker Hub; there is no fallback then.")
+@click.option(
+    "--upstream", envvar="UNHUB_UPSTREAM", metavar="URL", help="Pull through from here in place of Docker Hub, with no fallback by default."
+)
 @click.option(
     "--fallback",
     multiple=True,
     envvar="UNHUB_FALLBACK",
     metavar="URL",
-    help="Another registry with the same official images, its path before their names: https://public.ecr.aws/docker (default). Repeatable.",
+    help="Another registry with the same official images: https://public.ecr.aws/docker (default). Repeatable.",
 )
 @click.option("--no-fallback", is_flag=True, help="Ask nobody but the upstream.")
-@click.option("--own", multiple=True, envvar="UNHUB_OWN", metavar="ALIAS", help="Names below ALIAS/ are pushed here. Default: local. Repeatable.")
+@click.option(
+    "--own", multiple=True, envvar="UNHUB_OWN", metavar="ALIAS", help="Names below ALIAS/ are pushed here. Default: local. Repeatable."
+)
 @click.option("--workers", type=click.IntRange(1, 64), envvar="UNHUB_WORKERS", metavar="N", help="Processes that answer. Default: 1.")
-@click.option("--config", type=click.Path(path_type=Path), envvar="UNHUB_CONFIG", metavar="FILE", help="The settings file; no other one is looked for.")
-@click.option("--tls-certificate", type=click.Path(path_type=Path), envvar="UNHUB_TLS_CERTIFICATE", metavar="FILE", help="Speak TLS (PEM, with chain).")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="UNHUB_CONFIG",
+    metavar="FILE",
+    help="The settings file; no other one is looked for.",
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path),
+    envvar="UNHUB_TLS_CERTIFICATE",
+    metavar="FILE",
+    help="Speak TLS (PEM, with chain).",
+)
 @click.option("--tls-key", type=click.Path(path_type=Path), envvar="UNHUB_TLS_KEY", metavar="FILE", help="The certificate's key (PEM).")
 @click.option("--allow-plain-http", is_flag=True, default=None, help="Listen to other machines without TLS.")
 @click.option("--open-metrics", is_flag=True, default=None, help="Show /metrics and the status to everybody, without the admin token.")
@@ -78,7 +98,7 @@ def command(network: Network, **options: Any) -> int:
 
 
 def _serve(network: Network, options: dict[str, Any]) -> int:
-    from unhub.server.running import Running, serve
+    from unhub.server.running import serve
 
     config: Path | None = options["config"]
     ready_file: Path | None = options["ready_file"]
@@ -108,7 +128,10 @@ def _flags(options: dict[str, Any]) -> Flags:
 
     names = ("upstream", "fallback", "no_fallback", "own", "workers", "tls_certificate", "tls_key", "open_metrics", "allow_plain_http")
     return Flags(
-        listen=options["listen"], data=options["data"], push_password_file=options["push_password_file"], **{name: options[name] for name in names}
+        listen=options["listen"],
+        data=options["data"],
+        push_password_file=options["push_password_file"],
+        **{name: options[name] for name in names},
     )
 
 
@@ -118,7 +141,10 @@ def _settings(config: Path | None, flags: Flags, network: Network) -> ServeSetti
 
     configuration = load(Path.cwd(), config) if config is not None else Configuration(_defaults())
     around = Surroundings(
-        data=_default_data(), client=client_settings(network, configuration), environment=os.environ, login=network.login and not network.offline
+        data=_default_data(),
+        client=client_settings(network, configuration),
+        environment=os.environ,
+        login=network.login and not network.offline,
     )
     return serve_settings(configuration.settings, flags, around, configuration.folder, _places(config))
 

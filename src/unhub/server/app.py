@@ -16,7 +16,9 @@ from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
 from unhub.server.fetcher_client import FetcherClient
 from unhub.server.note import Note, caller_of
-from unhub.server.operator_pages import OperatorPages
+from unhub.server.operations.actions import Actions
+from unhub.server.operations.app import OperationsApp
+from unhub.server.operator_pages import Figures, OperatorPages
 from unhub.server.record import Recorder
 from unhub.server.request_log import RequestLog
 from unhub.server.settings import ServeSettings
@@ -37,7 +39,7 @@ UPLOAD_LEFT: Final = 86_400.0
 class App:
     """Answers every request: ``/v2/`` by the registry, ``/_unhub/`` by the operators' API, the rest by :class:`OperatorPages`."""
 
-    def __init__(self, registry: AsgiApp, pages: OperatorPages, operations: AsgiApp | None, slot: Slot, log: RequestLog | None) -> None:
+    def __init__(self, registry: AsgiApp, pages: OperatorPages, operations: AsgiApp, slot: Slot, log: RequestLog | None) -> None:
         self._registry = registry
         self._pages = pages
         self._operations = operations
@@ -55,7 +57,7 @@ class App:
         try:
             if path.startswith("/v2/") or path == "/v2":
                 await self._registry(scope, receive, send)
-            elif path.startswith("/_unhub/") and self._operations is not None:
+            elif path.startswith("/_unhub/"):
                 await self._operations(scope, receive, _noting(send, note))
             else:
                 await self._pages(scope, receive, _noting(send, note))
@@ -106,10 +108,14 @@ async def opened(
         push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules, now=time.time)
         access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
         registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder)
-        pages = OperatorPages(
-            watcher, fetcher, metadata, counters, recorder, token=None if settings.is_local or settings.open_metrics else token
-        )
-        operations = _operations(stores, fetcher, settings, counters, token, reload)
+        figures = Figures(counters, fetcher, metadata, recorder)
+        pages = OperatorPages(watcher, metadata, figures, token=None if settings.open_metrics else token)
+        actions = Actions(metadata, blobs, fetcher.operate, lambda: settings.names, now=time.time)
+
+        def answers() -> dict[str, int]:
+            return by_outcome(counters.totals())
+
+        operations = OperationsApp(actions, fetcher.operate, token=token, answers=answers, reload=reload, open_status=settings.open_metrics)
         work = [watcher.run(), _each(FLUSH, recorder.flush)]
         if slot == 0:
             work.append(_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)))
@@ -118,16 +124,6 @@ async def opened(
         app: AsgiApp = App(registry, pages, operations, counters.slot(slot), log)
         found = tracer()
         yield app if found is None else Traced(app, found)
-
-
-def _operations(
-    stores: Stores, fetcher: FetcherClient, settings: ServeSettings, counters: Counters, token: str, reload: Callable[[], None]
-) -> AsgiApp | None:
-    """The operators' API."""
-    del stores, fetcher, settings, token, reload
-    counted = lambda: by_outcome(counters.totals())  # noqa: E731
-    del counted
-    return None
 
 
 async def _each(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

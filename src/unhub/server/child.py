@@ -87,7 +87,7 @@ def fork(name: str, main: Main, alive: Alive, *, in_child: Callable[[], None] = 
         alive.forget()
         in_child()
         status = _run(main, alive, writing)
-    except BaseException:  # noqa: BLE001 - the supervisor's code must never go on in the child
+    except BaseException:
         traceback.print_exc()
     finally:
         with suppress(Exception):

@@ -39,7 +39,9 @@ class FetcherClient:
 
     def __init__(self, socket: Path, blobs: BlobStore) -> None:
         connector = aiohttp.UnixConnector(path=str(socket), limit=CONNECTIONS)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None, connect=5.0), base_url="http://fetcher")
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=None, connect=5.0), base_url="http://fetcher"
+        )
         self._blobs = blobs
         self._flights: dict[tuple[RepositoryKey, Digest], asyncio.Task[SharedFlight]] = {}
         self._link = Link(self._session)
@@ -101,7 +103,9 @@ class FetcherClient:
                         raise msgspec.convert(failed, Failed).error()
                     yield told
             except aiohttp.ClientError:
-                raise ServeError(f"cannot {action}: the fetcher went away", status=503, registry_code="UNAVAILABLE", retry_after=5.0) from None
+                raise ServeError(
+                    f"cannot {action}: the fetcher went away", status=503, registry_code="UNAVAILABLE", retry_after=5.0
+                ) from None
 
     async def close(self) -> None:
         """End every connection and subscription."""

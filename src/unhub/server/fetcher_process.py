@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from unhub.image.digest import Digest
 from unhub.mirror.blobs import BlobFetcher
 from unhub.mirror.budget import Ledger
-from unhub.mirror.capacity import Capacity, volume_of
+from unhub.mirror.capacity import volume_of
 from unhub.mirror.eviction import Evictor
 from unhub.mirror.fetcher import Fetcher
 from unhub.mirror.manifests import ManifestFetcher
@@ -35,6 +35,9 @@ CHANGES_KEPT: Final = 100_000
 """Changes that are kept for workers that were asleep."""
 
 PULLS_KEPT_DAYS: Final = 90
+
+SAVE, SWEEP, TIDY = 1.0, 15.0, 3600.0
+"""Seconds between two saves of the budgets, two removals of deleted bytes, two removals of old rows."""
 
 
 class FetcherProcess:
@@ -60,33 +63,56 @@ class FetcherProcess:
         settings = self._settings
         async with AsyncExitStack() as stack:
             stores = await stack.enter_async_context(Stores.open(settings))
-            metadata = stores.metadata
-            ledger = Ledger(time.time, await metadata.ledger.budgets())
-            stack.push_async_callback(_save, ledger, metadata)
+            metadata, blobs = stores.metadata, stores.blobs
             aws = EcrPublicLogin(self._notice) if self._login else None
-            upstreams = await stack.enter_async_context(sources.opened(settings.upstreams, ledger, notice=self._notice, aws=aws))
-            spool = settings.data / "spool"
-            await asyncio.to_thread(remove_leftovers, spool, time.time() - LEFTOVER)
             evictor = self._evictor(stores, lambda: fetcher.blobs_in_flight)
-            blobs = BlobFetcher(metadata, stores.blobs, spool, now=time.time, make_room=evictor.make_room)
-            manifests = ManifestFetcher(metadata, now=time.time, clock=time.monotonic)
-            fetcher = Fetcher(upstreams, metadata, manifests, blobs, ledger, now=time.time, clock=time.monotonic)
-            stack.push_async_callback(fetcher.close)
+            making = fetching(settings, stores, notice=self._notice, aws=aws, make_room=evictor.make_room)
+            fetcher = await stack.enter_async_context(making)
 
             def status() -> dict[str, Any]:
                 return status_of(fetcher, aws)
 
-            warmer = Warmer(metadata, stores.blobs, fetcher, {one.rules.alias: one.rules for one in settings.upstreams}, now=time.time)
+            warmer = Warmer(metadata, blobs, fetcher, {one.rules.alias: one.rules for one in settings.upstreams}, now=time.time)
             operations = FetcherOperations(fetcher, evictor, warmer, status)
-            stack.push_async_callback(_cancelled, asyncio.ensure_future(evictor.run()))
-            for work in (_each(1.0, lambda: _save(ledger, metadata)), _each(15.0, stores.blobs.sweep), _each(3600.0, lambda: _tidy(metadata))):
-                stack.push_async_callback(_cancelled, asyncio.ensure_future(work))
+            work = (
+                evictor.run(),
+                _each(SAVE, lambda: _save(fetcher, metadata)),
+                _each(SWEEP, blobs.sweep),
+                _each(TIDY, lambda: _tidy(metadata)),
+            )
+            for one in work:
+                stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
             yield FetcherServer(fetcher, settings.socket, status, operations)
 
     def _evictor(self, stores: Stores, in_flight: Callable[[], frozenset[Digest]]) -> Evictor:
-        size, data = self._settings.cache_size, self._settings.data
-        capacity = Capacity(bytes=size.bytes, share=size.share or 0.0)
-        return Evictor(stores.metadata, stores.blobs, capacity, lambda: volume_of(data), in_flight=in_flight, now=time.time)
+        data = self._settings.data
+        return Evictor(
+            stores.metadata, stores.blobs, self._settings.cache_size, lambda: volume_of(data), in_flight=in_flight, now=time.time
+        )
+
+
+@asynccontextmanager
+async def fetching(
+    settings: ServeSettings,
+    stores: Stores,
+    *,
+    notice: Callable[[str], None],
+    aws: EcrPublicLogin | None = None,
+    make_room: Callable[[], Awaitable[bool]] | None = None,
+) -> AsyncGenerator[Fetcher]:
+    """A fetcher alone; flights end and budgets are saved at the end of the block. One at a time for a data folder."""
+    metadata = stores.metadata
+    async with AsyncExitStack() as stack:
+        ledger = Ledger(time.time, await metadata.ledger.budgets())
+        upstreams = await stack.enter_async_context(sources.opened(settings.upstreams, ledger, notice=notice, aws=aws))
+        spool = settings.data / "spool"
+        await asyncio.to_thread(remove_leftovers, spool, time.time() - LEFTOVER)
+        blobs = BlobFetcher(metadata, stores.blobs, spool, now=time.time, make_room=make_room)
+        manifests = ManifestFetcher(metadata, now=time.time, clock=time.monotonic)
+        fetcher = Fetcher(upstreams, metadata, manifests, blobs, ledger, now=time.time, clock=time.monotonic)
+        stack.push_async_callback(_save, fetcher, metadata)
+        stack.push_async_callback(fetcher.close)
+        yield fetcher
 
 
 def remove_leftovers(spool: Path, before: float) -> int:
@@ -100,8 +126,8 @@ def remove_leftovers(spool: Path, before: float) -> int:
     return gone
 
 
-async def _save(ledger: Ledger, metadata: MetadataStore) -> None:
-    for row in ledger.take_changed():
+async def _save(fetcher: Fetcher, metadata: MetadataStore) -> None:
+    for row in fetcher.ledger.take_changed():
         await metadata.ledger.save_budget(row)
 
 

@@ -38,7 +38,6 @@ class Operations(Protocol):
         ...
 
 
-
 class FetcherServer:
     """Serves a :class:`Fetcher` over a Unix socket that only this user may open."""
 

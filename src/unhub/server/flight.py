@@ -88,15 +88,7 @@ class SharedFlight:
         """Ask for it; afterwards the size is known. Raises :class:`ServeError`, or what a lost connection raises."""
         response, first = await self._link.subscribe(self._key, self.digest)
         try:
-            if first.failed is not None:
-                raise first.failed.error()
-            if first.no_space or first.path is None:
-                self._no_space = True
-                self._size = await self._size_of_stream()
-            else:
-                self._size = first.size
-                await self._open(Path(first.path))
-                self._take(first)
+            await self._begin(first)
         except BaseException:
             response.close()
             self._end()
@@ -106,6 +98,17 @@ class SharedFlight:
             self._end()
         else:
             self._task = asyncio.ensure_future(self._follow(response))
+
+    async def _begin(self, first: Line) -> None:
+        if first.failed is not None:
+            raise first.failed.error()
+        if first.no_space or first.path is None:
+            self._no_space = True
+            self._size = await self._size_of_stream()
+        else:
+            self._size = first.size
+            await self._open(Path(first.path))
+            self._take(first)
 
     def close(self) -> None:
         """End the subscription; readers fail."""
@@ -180,21 +183,21 @@ class SharedFlight:
 
     async def _follow(self, response: aiohttp.ClientResponse) -> None:
         """Take in lines until the flight ends; find it again where the fetcher goes away."""
+        following: aiohttp.ClientResponse | None = response
         try:
-            while True:
+            while following is not None:
                 try:
                     while not self.ended and not self._no_space:
-                        self._take(await next_line(response))
-                    return
+                        self._take(await next_line(following))
+                    following.close()
+                    following = None
                 except (aiohttp.ClientError, OSError):
-                    response.close()
-                    found = await self._again()
-                    if found is None:
-                        return
-                    response = found
+                    following.close()
+                    following = await self._again()
         finally:
-            response.close()
-            if not self._complete and not self._no_space and self._error is None:
+            if following is not None:
+                following.close()
+            if not self._complete and not self._no_space:
                 self._fail(_lost(self.digest))
             self._end()
 

@@ -38,7 +38,11 @@ class Listen:
         if not colon or text.endswith("]"):
             host, port = text, str(DEFAULT_PORT)
         bracketed = host.startswith("[") and host.endswith("]")
-        if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in host and not bracketed) or any(c in host for c in " /@"):
+        if (
+            not (port.isascii() and port.isdigit() and int(port) <= 65535)
+            or (":" in host and not bracketed)
+            or any(c in host for c in " /@")
+        ):
             raise UsageError(f"cannot listen on {text!r}: it is not HOST:PORT", hint=_EXAMPLE)
         return cls(host.strip("[]").lower(), int(port))
 

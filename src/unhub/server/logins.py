@@ -14,7 +14,7 @@ from unhub.registry.credential import Credential
 
 
 class _Secrets(Protocol):
-    def get_secret_value(self, *, SecretId: str) -> dict[str, object]: ...  # noqa: N803 - boto3's name
+    def get_secret_value(self, *, SecretId: str) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ def _from_secret(name: str, username: str | None) -> Login:
         client = cast(_Secrets, boto3.client("secretsmanager"))  # pyright: ignore[reportUnknownMemberType]
         answer = client.get_secret_value(SecretId=name)
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise AwsError(f"cannot read the secret {name!r}: {type(error).__name__}", hint="Is secretsmanager:GetSecretValue allowed?") from None
+        raise AwsError(
+            f"cannot read the secret {name!r}: {type(error).__name__}", hint="Is secretsmanager:GetSecretValue allowed?"
+        ) from None
     text = answer.get("SecretString")
     if not isinstance(text, str) or not text:
         raise UsageError(f"cannot use the secret {name!r}: it is no text")

@@ -42,9 +42,13 @@ def _answers(totals: dict[str, float]) -> Iterator[Metric]:
     for name in CACHES:
         pulls.add_metric([name], totals[f"cache.{name}"])
     yield pulls
-    yield CounterMetricFamily("unhub_answered_bytes", "Bytes answered (how many were sent is not told by the server).", value=totals["bytes"])
+    yield CounterMetricFamily(
+        "unhub_answered_bytes", "Bytes answered (how many were sent is not told by the server).", value=totals["bytes"]
+    )
     buckets = [(bound, number) for bound, number in cumulative(totals)]
-    yield HistogramMetricFamily("unhub_answer_seconds", "Seconds until an answer was ready or streamed.", buckets=buckets, sum_value=totals["seconds.sum"])
+    yield HistogramMetricFamily(
+        "unhub_answer_seconds", "Seconds until an answer was ready or streamed.", buckets=buckets, sum_value=totals["seconds.sum"]
+    )
     yield CounterMetricFamily("unhub_log_lines_dropped", "Lines of the request log that nobody took in time.", value=totals["log.dropped"])
 
 
@@ -54,23 +58,31 @@ def _fetcher(status: Mapping[str, Any] | None) -> Iterator[Metric]:
         return
     counts = status["counts"]
     yield CounterMetricFamily("hub_pulls_saved", "Manifests had from a fallback in place of a counted pull.", value=counts["saved_pulls"])
-    yield CounterMetricFamily("hub_pulls_spent", "Manifests fetched from upstreams: counted pulls at Docker Hub.", value=counts["upstream_pulls"])
+    yield CounterMetricFamily(
+        "hub_pulls_spent", "Manifests fetched from upstreams: counted pulls at Docker Hub.", value=counts["upstream_pulls"]
+    )
     yield CounterMetricFamily("unhub_fallback_manifests", "Manifests fetched from fallbacks.", value=counts["fallback_gets"])
-    yield CounterMetricFamily("unhub_unconfirmed_tags", "Tags taken from a fallback while the upstream said nothing.", value=counts["by_tag"])
+    yield CounterMetricFamily(
+        "unhub_unconfirmed_tags", "Tags taken from a fallback while the upstream said nothing.", value=counts["by_tag"]
+    )
     manifests = CounterMetricFamily("unhub_fetched_manifests", "Manifests fetched, by registry.", labels=["registry"])
     for name, number in counts["per_source"].items():
         manifests.add_metric([name], number)
     yield manifests
     yield CounterMetricFamily("unhub_fetched_bytes", "Bytes of blobs fetched.", value=counts["blob_bytes"])
     yield CounterMetricFamily("unhub_blobs_resumed", "Blobs taken up where an earlier transfer stopped.", value=counts["blobs_resumed"])
-    yield CounterMetricFamily("unhub_blob_mismatches", "Blobs whose content was not what their digest says.", value=counts["blob_mismatches"])
+    yield CounterMetricFamily(
+        "unhub_blob_mismatches", "Blobs whose content was not what their digest says.", value=counts["blob_mismatches"]
+    )
     flights = GaugeMetricFamily("unhub_flights", "Fetches under way.", labels=["kind"])
     for kind, number in status["flights"].items():
         flights.add_metric([kind], number)
     yield flights
     yield from _registries(status)
     if status["aws_login"] is not None:
-        yield GaugeMetricFamily("unhub_ecr_public_login", "Whether ECR Public is asked with a login.", value=float(status["aws_login"]["logged_in"]))
+        yield GaugeMetricFamily(
+            "unhub_ecr_public_login", "Whether ECR Public is asked with a login.", value=float(status["aws_login"]["logged_in"])
+        )
         yield CounterMetricFamily("unhub_ecr_public_login_failures", "Logins that AWS did not give.", value=status["aws_login"]["failures"])
 
 

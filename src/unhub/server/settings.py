@@ -10,6 +10,7 @@ from typing import Final
 
 from unhub.config.settings import Serve, Settings
 from unhub.image.errors import ConfigurationError, UsageError
+from unhub.mirror.capacity import Capacity
 from unhub.mirror.names import DOCKER, NameRules
 from unhub.registry.settings import ClientSettings
 from unhub.server.listen import LOCAL, Listen
@@ -24,8 +25,6 @@ OWN: Final = "local"
 """The alias for what is pushed, where none is declared."""
 
 _ALIAS = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_SIZE = re.compile(r"(\d{1,15})\s*([KMGT]i?B|B)?", re.IGNORECASE)
-_UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +63,6 @@ class Tls:
     key: Path
 
 
-@dataclass(frozen=True, slots=True)
-class CacheSize:
-    """The most that the cache may hold: ``bytes``, or a ``share`` (0 to 1) of the volume."""
-
-    bytes: int | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> CacheSize:
-        """Read ``80%``, ``500GB`` or a number of bytes. Raises :class:`ValueError` with the reason."""
-        if text.endswith("%"):
-            number = text[:-1].strip()
-            if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 100:
-                raise ValueError("it is no share from 1% to 100%")
-            return cls(share=int(number) / 100)
-        match = _SIZE.fullmatch(text.strip())
-        if match is None:
-            raise ValueError("it is neither a share (80%) nor a size (500GB)")
-        return cls(bytes=int(match[1]) * _UNITS[(match[2] or "").lower()])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
     """Everything that the server does by; sizes are bytes."""
@@ -98,7 +76,7 @@ class ServeSettings:
     open_metrics: bool = False
     push_password: str | None = field(default=None, repr=False)
     delete: bool = True
-    cache_size: CacheSize = CacheSize(share=0.8)
+    cache_size: Capacity = field(default_factory=lambda: Capacity(share=0.8))
     manifest_size: int = 8 * 1024 * 1024
     request_log: bool = True
 
@@ -123,7 +101,9 @@ def command_line(key: Key) -> str:
     return "settings: " + ".".join(str(part) for part in key)
 
 
-def serve_settings(settings: Settings, flags: Flags, around: Surroundings, folder: Path | None = None, where: Where = command_line) -> ServeSettings:
+def serve_settings(
+    settings: Settings, flags: Flags, around: Surroundings, folder: Path | None = None, where: Where = command_line
+) -> ServeSettings:
     """Flags over the file over the defaults, checked.
 
     ``folder`` is what the file's paths are relative to. Raises :class:`ConfigurationError` with the place for what the file
@@ -219,9 +199,9 @@ def secret_from(path: Path, what: str) -> str:
     return text
 
 
-def _cache_size(serve: Serve, where: Where) -> CacheSize:
+def _cache_size(serve: Serve, where: Where) -> Capacity:
     try:
-        return CacheSize.parse(serve.cache_size)
+        return Capacity.parse(serve.cache_size)
     except ValueError as error:
         raise ConfigurationError(f"{where(('serve', 'cache-size'))}: cannot use the cache size {serve.cache_size!r}: {error}") from None
 
@@ -245,7 +225,7 @@ def _upstreams(settings: Settings, flags: Flags, around: Surroundings, base: Pat
                 no_fallback=is_docker and flags.no_fallback,
             )
         except UsageError as error:
-            if is_docker and (flags.upstream or flags.fallback) or alias not in settings.upstream:
+            if (is_docker and (flags.upstream or flags.fallback)) or alias not in settings.upstream:
                 raise
             raise ConfigurationError(f"{where(('upstream', alias))}: {error.message}", hint=error.hint) from None
         found.append(one)
@@ -266,7 +246,7 @@ def _names(settings: Settings, flags: Flags, upstreams: tuple[UpstreamSettings, 
                 raise ConfigurationError(
                     f"{where(('upstream', upstream.rules.alias, 'hosts'))}: cannot use the host {host!r} twice: {other!r} has it, too"
                 )
-    own = {alias: where(("alias", alias)) for alias in settings.alias} | {alias: "" for alias in flags.own}
+    own = {alias: where(("alias", alias)) for alias in settings.alias} | dict.fromkeys(flags.own, "")
     aliases = {upstream.rules.alias for upstream in upstreams}
     for alias, place in own.items():
         shadow = alias in settings.alias and settings.alias[alias].shadow

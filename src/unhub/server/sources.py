@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from unhub.data.endpoints import builtin_endpoints
@@ -16,7 +17,6 @@ from unhub.mirror.budget import Ledger
 from unhub.mirror.manifests import Fallback, Upstream
 from unhub.mirror.pace import Pace
 from unhub.mirror.source import Source
-from unhub.mirror.upstream import Registry
 from unhub.registry.answers import Fetched, Head
 from unhub.registry.blobs import Begun
 from unhub.registry.client import RegistryClient
@@ -103,51 +103,59 @@ async def _close_later(client: RegistryClient) -> None:
         await client.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What all sources of a fetcher share."""
+
+    ledger: Ledger
+    stack: AsyncExitStack
+    notice: Notice
+    aws: AwsLogin | None
+    clock: Clock
+
+
 @asynccontextmanager
 async def opened(
     settings: tuple[UpstreamSettings, ...], ledger: Ledger, *, notice: Notice, aws: AwsLogin | None, clock: Clock = time.monotonic
 ) -> AsyncGenerator[dict[str, Upstream]]:
     """Every upstream with its fallbacks, by alias; ``aws`` logs in to fallbacks that AWS credentials open."""
     async with AsyncExitStack() as stack:
-        yield {one.rules.alias: await _upstream(one, ledger, stack, notice, aws, clock) for one in settings}
+        tools = _Tools(ledger, stack, notice, aws, clock)
+        yield {one.rules.alias: await _upstream(one, tools) for one in settings}
 
 
-async def _upstream(
-    one: UpstreamSettings, ledger: Ledger, stack: AsyncExitStack, notice: Notice, aws: AwsLogin | None, clock: Clock
-) -> Upstream:
-    rules = one.rules
+async def _upstream(one: UpstreamSettings, tools: _Tools) -> Upstream:
+    rules, clock = one.rules, tools.clock
 
     async def source(credentials: Credentials, credential: str) -> Source:
-        client = await stack.enter_async_context(RegistryClient(one.client, credentials, notice=notice))
-        return Source(rules.place.registry, rules.place, client, clock=clock, pace=Pace(0, clock), ledger=ledger, credential=credential)
+        client = await tools.stack.enter_async_context(RegistryClient(one.client, credentials, notice=tools.notice))
+        name, place = rules.place.registry, rules.place
+        return Source(name, place, client, clock=clock, pace=Pace(0, clock), ledger=tools.ledger, credential=credential)
 
     if one.login is None:
         main, anonymous = await source(NoCredentials(), ""), None
     else:
         main, anonymous = await source(one.login, one.login.username), await source(NoCredentials(), "")
-    fallbacks = [await _fallback(each, stack, notice, aws, clock) for each in one.fallbacks]
-    return Upstream(rules, main, fallbacks, anonymous)
+    return Upstream(rules, main, [_fallback(each, tools) for each in one.fallbacks], anonymous)
 
 
-async def _fallback(one: FallbackSettings, stack: AsyncExitStack, notice: Notice, aws: AwsLogin | None, clock: Clock) -> Fallback:
+def _fallback(one: FallbackSettings, tools: _Tools) -> Fallback:
     rules = one.rules
-    registry = Replaceable(one.client, notice)
-    stack.push_async_callback(registry.close)
-    client: Registry = registry
-    source = Source(rules.name, rules.place, client, clock=clock, pace=Pace(rules.rate, clock))
-    if aws is not None and one.aws_login:
-        anonymous = rules.rate
-        own_rate = anonymous != builtin_endpoints().requests_per_second(rules.place.registry, login=False)
+    registry = Replaceable(one.client, tools.notice)
+    tools.stack.push_async_callback(registry.close)
+    source = Source(rules.name, rules.place, registry, clock=tools.clock, pace=Pace(rules.rate, tools.clock))
+    if tools.aws is not None and one.aws_login:
+        known = builtin_endpoints()
+        follows = rules.rate == known.requests_per_second(rules.place.registry, login=False)
 
         def changed(credentials: Credentials | None) -> None:
-            logged_in = credentials is not None
             registry.log_in(credentials or NoCredentials())
-            source.credential = "aws" if logged_in else ""
-            if not own_rate:
-                source.pace.set_rate(builtin_endpoints().requests_per_second(rules.place.registry, login=logged_in))
+            source.credential = "" if credentials is None else "aws"
+            if follows:  # and is no rate of the settings file's own
+                source.pace.set_rate(known.requests_per_second(rules.place.registry, login=credentials is not None))
 
-        task = asyncio.ensure_future(aws.keep(changed))
-        stack.push_async_callback(_ended, task)
+        task = asyncio.ensure_future(tools.aws.keep(changed))
+        tools.stack.push_async_callback(_ended, task)
     return Fallback(rules, source)
 
 

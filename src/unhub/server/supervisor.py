@@ -46,7 +46,14 @@ class Supervisor:
     """Runs until a signal comes. ``reload`` reads the settings anew, and raises where they are wrong."""
 
     def __init__(
-        self, settings: ServeSettings, sockets: list[socket.socket], token: str, say: Say, reload: Reload | None = None, *, login: bool = True
+        self,
+        settings: ServeSettings,
+        sockets: list[socket.socket],
+        token: str,
+        say: Say,
+        reload: Reload | None = None,
+        *,
+        login: bool = True,
     ) -> None:
         self._settings = settings
         self._sockets = sockets

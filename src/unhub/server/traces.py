@@ -23,7 +23,9 @@ class Span(Protocol):
 class Tracer(Protocol):
     """What is used of OpenTelemetry's tracers."""
 
-    def start_as_current_span(self, name: str, *, context: object, kind: object, attributes: dict[str, str]) -> AbstractContextManager[Span]:
+    def start_as_current_span(
+        self, name: str, *, context: object, kind: object, attributes: dict[str, str]
+    ) -> AbstractContextManager[Span]:
         """Begin a span."""
         ...
 
@@ -54,9 +56,13 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in (b"traceparent", b"tracestate")}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in (b"traceparent", b"tracestate")
+        }
         facts = {"http.request.method": scope["method"], "url.path": scope["path"]}
-        with self._tracer.start_as_current_span(scope["method"], context=self._extract(headers), kind=self._server, attributes=facts) as span:
+        with self._tracer.start_as_current_span(
+            scope["method"], context=self._extract(headers), kind=self._server, attributes=facts
+        ) as span:
             await self._app(scope, receive, send)
             note = scope.get("unhub.note")
             if note is not None:

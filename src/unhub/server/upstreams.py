@@ -88,9 +88,7 @@ def upstream_settings(
         fallback_hold=table.fallback_hold,
         keep_deleted=table.keep_deleted,
     )
-    return UpstreamSettings(
-        rules=rules, client=_client(client, registry, address), login=login, fallbacks=made, ipv4_only=table.ipv4_only
-    )
+    return UpstreamSettings(rules=rules, client=_client(client, registry, address), login=login, fallbacks=made, ipv4_only=table.ipv4_only)
 
 
 def _is_own(address: WebAddress) -> bool:
@@ -122,7 +120,9 @@ def _address(url: str, what: str) -> WebAddress:
     try:
         address = parse_url(url)
     except ValueError as error:
-        raise UsageError(f"cannot use the {what}: {url!r} is no address of a registry: {error}", hint=f"Write it like {DEFAULT_FALLBACK}") from None
+        raise UsageError(
+            f"cannot use the {what}: {url!r} is no address of a registry: {error}", hint=f"Write it like {DEFAULT_FALLBACK}"
+        ) from None
     if "?" in address.target:
         raise UsageError(f"cannot use the {what}: {url!r} has a query")
     if address.scheme == "http" and not is_loopback(address.host):
@@ -143,5 +143,10 @@ def _client(client: ClientSettings, registry: str, address: WebAddress) -> Clien
     if base != own:
         endpoints[registry] = base
     return replace(
-        client, endpoints=endpoints, rates={registry: 0.0}, attempts=1, connect_seconds=min(client.connect_seconds, 5.0), read_seconds=ANSWER_SECONDS
+        client,
+        endpoints=endpoints,
+        rates={registry: 0.0},
+        attempts=1,
+        connect_seconds=min(client.connect_seconds, 5.0),
+        read_seconds=ANSWER_SECONDS,
     )
