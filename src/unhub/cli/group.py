@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import NamedTuple, cast
 
@@ -28,6 +29,8 @@ COMMANDS = {
     "doctor": Lazy("unhub.cli.doctor", "Explain a failed build from its log, or check this machine."),
     "limits": Lazy("unhub.cli.limits", "Show the pull limits, what is left of them, and when they will be reached."),
     "facts": Lazy("unhub.cli.facts", "List every dated fact that decisions rest on, and how to override it."),
+    "status": Lazy("unhub.cli.status", "Show a running mirror: cache, hit ratio, budget, flights, health of upstreams."),
+    "cache": Lazy("unhub.cli.cache", "Warm, check, move, purge, block and pin what a mirror keeps."),
     "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
     "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
     "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),
@@ -43,21 +46,24 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group that knows its commands by name only, until one is called."""
 
+    table: Mapping[str, Lazy] = COMMANDS
+    """The commands, in the order of the help."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of :data:`COMMANDS`."""
-        return list(COMMANDS)
+        """The names, in the order of :attr:`table`."""
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; ``None`` where there is none of that name."""
-        lazy = COMMANDS.get(cmd_name)
+        lazy = self.table.get(cmd_name)
         return cast(click.Command, import_module(lazy.module).command) if lazy else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command to run; for a misspelt one say which may be meant."""
-        if not ctx.resilient_parsing and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if not ctx.resilient_parsing and args[0] not in self.table and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            near = get_close_matches(args[0], self.table, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -65,7 +71,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+            formatter.write_dl([(name, lazy.help) for name, lazy in self.table.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -41,3 +41,12 @@ def _top(base: Path) -> str | None:
     except OSError:
         return None
     return os.fsdecode(done.stdout.removesuffix(b"\n")) if done.returncode == 0 else None
+
+
+def mirror_data() -> Path:
+    """Where a mirror keeps everything unless told otherwise: ``$XDG_STATE_HOME/unhub/mirror``.
+
+    A relative path in the variable counts as none (XDG Base Directory specification).
+    """
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state") / "unhub" / "mirror"

@@ -1,0 +1,1 @@
+"""The commands of ``unhub cache``, one a file."""

@@ -1,0 +1,49 @@
+"""``unhub cache pulls``: who has got a digest."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import click
+
+from unhub.cli.amounts import count
+from unhub.cli.mirror_client import MirrorClient, mirror_options
+from unhub.cli.output import printable, say, width, write
+
+
+@click.command("pulls", short_help="Show who pulled a digest.")
+@click.argument("digest")
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True, help="How to show it.")
+@mirror_options
+def command(mirror: MirrorClient, digest: str, form: str) -> int:
+    """Show who was answered with a manifest or index: caller, repository, how often, and when last.
+
+    Bytes and counts are of answers that were begun: a client may have left before the end.
+    """
+    answer = mirror.get("pulls", digest=digest)
+    if form == "json":
+        write(json.dumps(answer, indent=2) + "\n")
+        return 0
+    rows = cast(list[dict[str, Any]], answer["pulls"])
+    cells = [_cells(row) for row in rows]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        write("  ".join(cell + " " * (columns - width(cell)) for cell, columns in zip(row, widths, strict=True)).rstrip() + "\n")
+    callers = len({row["caller"] for row in rows})
+    say(
+        f"{count(sum(row['count'] for row in rows), 'pull')} by {count(callers, 'caller')}"
+        if rows
+        else f"nobody is known to have pulled {digest}"
+    )
+    return 0
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    repository = "/".join(row["repository"])
+    reference = str(row["reference"])
+    joint = "@" if ":" in reference else ":"
+    last = datetime.fromtimestamp(row["last_at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    name = printable(repository if joint == "@" else f"{repository}:{reference}")
+    return printable(row["caller"]), name, f"{row['count']:,}×", f"last {last}"
