@@ -14,6 +14,7 @@ import click
 from unhub.cli.configuration import Configuration, load
 from unhub.cli.network import Network, client_settings, network_options
 from unhub.cli.output import colourful, printable, say, styled
+from unhub.cli.places import mirror_data
 from unhub.cli.ready_file import write_ready_file
 from unhub.image.errors import MissingExtra, UsageError
 
@@ -141,7 +142,7 @@ def _settings(config: Path | None, flags: Flags, network: Network) -> ServeSetti
 
     configuration = load(Path.cwd(), config) if config is not None else Configuration(_defaults())
     around = Surroundings(
-        data=_default_data(),
+        data=mirror_data(),
         client=client_settings(network, configuration),
         environment=os.environ,
         login=network.login and not network.offline,
@@ -171,12 +172,6 @@ def _places(config: Path | None) -> Callable[[tuple[str | int, ...]], str]:
         return f"{config}:{line}:{column}"
 
     return where
-
-
-def _default_data() -> Path:
-    """``$XDG_STATE_HOME/unhub/mirror``; a relative path in the variable counts as none, as XDG has it."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state") / "unhub" / "mirror"
 
 
 def _say(text: str) -> None:
