@@ -69,7 +69,7 @@ class _Screen:
             if left is None:
                 yield f"budget    {who}: no limit is told"
                 continue
-            full = f", full again in {period(row['refill_in'])}" if row.get("refill_in") else ""
+            full = f", full again in {period(row['refill_in'])}" if row.get("refill_in") and left != limit else ""
             of = f" of {limit:,}" if limit is not None else ""
             text = f"{left:,}{of} pulls left{full}"
             colour = "red" if left == 0 else "yellow" if limit and left < limit / 5 else None

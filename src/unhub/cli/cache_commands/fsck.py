@@ -52,7 +52,7 @@ def command(*, folder: FolderOptions, network: Network, heal: bool, upstream: st
 async def _check(settings: ServeSettings, *, heal: bool, offline: bool, form: str) -> tuple[list[Found], Checker]:
     from unhub.mirror.fsck import Checker
     from unhub.mirror.healing import Healer
-    from unhub.server.operations.fetching import fetching
+    from unhub.server.fetcher_process import fetching
 
     progress = Progress("hashing", "MB", estimate=True)
     found: list[Found] = []
@@ -60,7 +60,7 @@ async def _check(settings: ServeSettings, *, heal: bool, offline: bool, form: st
         opened = await stack.enter_async_context(stores(settings))
         healer = None
         if heal:
-            fetcher = None if offline else await stack.enter_async_context(fetching(settings, opened, lambda text: say(f"unhub: {text}")))
+            fetcher = None if offline else await stack.enter_async_context(fetching(settings, opened, notice=_say))
             aliases = frozenset(one.rules.alias for one in settings.upstreams)
             healer = Healer(opened.metadata, opened.blobs, fetcher, aliases, now=time.time)
         checker = Checker(
@@ -82,6 +82,10 @@ async def _check(settings: ServeSettings, *, heal: bool, offline: bool, form: st
         if heal:
             await opened.blobs.sweep(0)
     return found, checker
+
+
+def _say(text: str) -> None:
+    say(f"unhub: {printable(text)}")
 
 
 def _line(one: Any) -> str:

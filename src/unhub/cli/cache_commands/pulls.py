@@ -41,8 +41,7 @@ def command(mirror: MirrorClient, digest: str, form: str) -> int:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    repository = "/".join(row["repository"])
-    reference = str(row["reference"])
+    repository, reference = str(row["repository"]), str(row["reference"])
     joint = "@" if ":" in reference else ":"
     last = datetime.fromtimestamp(row["last_at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     name = printable(repository if joint == "@" else f"{repository}:{reference}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field, fields, replace
+from typing import Final, Protocol
 
 from unhub.image.digest import Digest
 from unhub.image.errors import InvalidDigest, InvalidReference, ServeError, UnhubError
@@ -140,6 +140,9 @@ class Actions:
         evicted = await self._metadata.eviction.evict(key, digest, heed_pins=False)
         if evicted is None:
             return []
+        for blob in evicted.blobs:
+            if not await self._metadata.blobs.repositories(blob, limit=1):
+                await self._blobs.delete(blob, stored_before=self._now())
         purged.images += 1
         purged.tags += [f"{key}:{name}" for name in evicted.tags]
         purged.blobs += len(evicted.blobs)
@@ -183,11 +186,13 @@ def bad(message: str, *, hint: str | None = None) -> ServeError:
     return ServeError(message, status=400, registry_code="UNSUPPORTED", hint=hint)
 
 
-def told(value: object) -> Any:
+def told(record: Purged | Block | PullRecord) -> dict[str, object]:
     """A record as JSON has it: digests and repositories as text."""
-    from msgspec import to_builtins
+    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
 
-    return to_builtins(value, enc_hook=str)
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Digest | RepositoryKey) else value
 
 
 def failed(error: UnhubError) -> dict[str, object]:
@@ -196,8 +201,6 @@ def failed(error: UnhubError) -> dict[str, object]:
 
 
 def _together(one: PullRecord, other: PullRecord) -> PullRecord:
-    from dataclasses import replace
-
     return replace(
         one,
         day=min(one.day, other.day),

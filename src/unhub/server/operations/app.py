@@ -195,7 +195,7 @@ class OperationsApp:
 
     async def _blocks(self, request: Request) -> Answer:
         del request
-        return {"blocks": told(await self._actions.blocks())}
+        return {"blocks": [told(block) for block in await self._actions.blocks()]}
 
     async def _block(self, request: Request) -> Answer:
         asked = await request.read(BlockDigest)
@@ -221,7 +221,7 @@ class OperationsApp:
 
     async def _pulls(self, request: Request) -> Answer:
         digest = read_digest(request.parameter("digest"))
-        return {"digest": str(digest), "pulls": told(await self._actions.pulls(digest))}
+        return {"digest": str(digest), "pulls": [told(row) for row in await self._actions.pulls(digest)]}
 
     async def _reload_now(self, request: Request) -> Answer:
         del request
