@@ -29,11 +29,21 @@ DOCKER = "/usr/bin/docker"
 _INSIDE = """\
 set -eu
 mount --make-rprivate /
+if [ "$2" = own-etc ]; then
+    mkdir "$1/etc" && mount -t tmpfs tmpfs "$1/etc" && mkdir "$1/etc/upper" "$1/etc/work"
+    mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/etc/upper,workdir=$1/etc/work" /etc
+fi
 mount --bind "$1/hosts" /etc/hosts
 mkdir -p /etc/docker
 mount --bind "$1/docker" /etc/docker
 echo ready >"$1/ready"
 exec sleep infinity
+"""
+
+
+_END = """\
+pid=$(cat docker.pid) && kill "$pid" || exit 0
+for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.1; done
 """
 
 
@@ -53,17 +63,20 @@ class Ended:
 class Machine:
     """Programs run here see the test's own host names and trust."""
 
-    def __init__(self, folder: Path, pid: int) -> None:
+    def __init__(self, folder: Path, pid: int, *, authorities: Path | None = None) -> None:
         self.folder = folder
+        self._authorities = authorities
         self.home = folder / "home"
         self._pid = pid
         self._daemon = False
+        self._started: list[subprocess.Popen[bytes]] = []
 
     @property
     def environment(self) -> dict[str, str]:
         """A home of its own, no settings of the user, no proxies."""
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TERM") if key in os.environ}
-        return {**kept, "HOME": str(self.home), "DOCKER_CONFIG": str(self.home / ".docker"), "TMPDIR": str(self.folder)}
+        trust = {"SSL_CERT_FILE": str(self._authorities)} if self._authorities else {}
+        return {**kept, **trust, "HOME": str(self.home), "DOCKER_CONFIG": str(self.home / ".docker"), "TMPDIR": str(self.folder)}
 
     def run(
         self, command: Sequence[str | Path], *, stdin: str = "", timeout: float = 120, folder: Path | None = None, **environment: str
@@ -101,13 +114,10 @@ class Machine:
             return
         tool("/usr/sbin/dockerd")
         self._daemon = True
-        command = [
-            *(*WITH_PARENT, "nsenter", "-t", str(self._pid), "-m", "-p", "dockerd"),
-            *("--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/docker.pid"),
-            *("-H", self.docker_host, "--storage-driver=overlay2", "--iptables=false", "--ip6tables=false", "--bridge=none"),
-        ]
-        with (self.folder / "dockerd.log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        places = ("--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/docker.pid")
+        network = ("--storage-driver=overlay2", "--iptables=false", "--ip6tables=false", "--bridge=none")
+        command = ("dockerd", *places, "-H", self.docker_host, *network)
+        self._process = self.start(command, self.folder / "dockerd.log")
         deadline = time.monotonic() + 60
         while self.run([DOCKER, "version"], DOCKER_HOST=self.docker_host).status != 0:
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -116,10 +126,24 @@ class Machine:
                 )
             time.sleep(0.2)
 
+    def start(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+        """Start a program inside that goes on; it ends with the machine."""
+        inside = [*WITH_PARENT, "nsenter", "-t", str(self._pid), "-m", "-p", *map(str, command)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(inside, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment)
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End every program that was started, the hard way."""
+        for process in self._started:
+            process.kill()
+            process.wait(20)
+
     def stop_daemon(self) -> None:
         """End dockerd and wait until it is gone."""
         if self._daemon:
-            self._process.terminate()
+            self.shell(_END, folder=self.folder)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(20)
             self._process.kill()
@@ -128,8 +152,18 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*, hosts: Sequence[str] = (), trust: Mapping[str, bytes] | None = None) -> Iterator[Machine]:
+def machine(
+    *,
+    hosts: Sequence[str] = (),
+    trust: Mapping[str, bytes] | None = None,
+    addresses: Mapping[str, str] | None = None,
+    authorities: bytes = b"",
+    own_etc: bool = False,
+) -> Iterator[Machine]:
     """A machine on which ``hosts`` mean 127.0.0.1, and docker trusts the given CA (PEM) for each ``HOST[:PORT]`` of ``trust``.
+
+    ``addresses`` are further host names with the addresses that they mean. ``authorities`` (PEM) are trusted by every Go
+    program in the place of the system's. With ``own_etc`` all of ``/etc`` may be written, and nobody else sees it.
 
     Skipped by name, or failed, as :func:`tests.tools.tool` does it, without root or the programs.
     """
@@ -138,22 +172,28 @@ def machine(*, hosts: Sequence[str] = (), trust: Mapping[str, bytes] | None = No
     if os.geteuid() != 0:
         pytest.skip("a private mount namespace needs root")
     folder = Path(tempfile.mkdtemp(prefix="unhub-machine-"))
-    (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(hosts)}\n::1 localhost\n", "utf-8")
+    further = "".join(f"{address} {name}\n" for name, address in (addresses or {}).items())
+    (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(hosts)}\n::1 localhost\n{further}", "utf-8")
+    if authorities:
+        (folder / "authorities.pem").write_bytes(authorities)
     (folder / "home").mkdir()
     for host, certificate in (trust or {}).items():
         place = folder / "docker" / "certs.d" / host
         place.mkdir(parents=True)
         (place / "ca.crt").write_bytes(certificate)
     (folder / "docker").mkdir(exist_ok=True)
-    holder = subprocess.Popen(
-        [*WITH_PARENT, *("unshare", "-m", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _INSIDE, "sh", str(folder))],
-        stdin=subprocess.DEVNULL,
-    )
+    namespaces = ("unshare", "-m", "-p", "--fork", "--kill-child", "--mount-proc")
+    inside = ("sh", "-c", _INSIDE, "sh", str(folder), "own-etc" if own_etc else "")
+    holder = subprocess.Popen([*WITH_PARENT, *namespaces, *inside], stdin=subprocess.DEVNULL)
+    made = None
     try:
-        yield Machine(folder, _inner_process(holder, folder))
+        made = Machine(folder, _inner_process(holder, folder), authorities=folder / "authorities.pem" if authorities else None)
+        yield made
     finally:
         holder.kill()
         holder.wait(20)
+        if made is not None:
+            made.end()
         _remove(folder)
 
 

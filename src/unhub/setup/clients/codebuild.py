@@ -29,7 +29,7 @@ def settings(mirror: Mirror) -> ClientSettings:
         notes.append(direct_names(mirror))
     return ClientSettings(
         files=(ClientFile(SCRIPT, script(mirror), executable=True), ClientFile("buildspec.yml", _BUILDSPEC, part=True)),
-        restart="nothing: the script makes dockerd read its settings anew",
+        restart="nothing: the script makes dockerd read its settings anew (before docker 25 by a restart)",
         check=("the build's log says `docker asks … for images of Docker Hub`",),
         notes=tuple(notes),
     )
@@ -49,7 +49,11 @@ CLIENT = Client(
     ),
     facts=(
         Fact("dockerd runs only in privileged mode", "AWS CodeBuild user guide, sample-docker", _READ),
-        Fact("dockerd reads registry-mirrors anew at SIGHUP", "docs.docker.com/reference/cli/dockerd, configuration reload", _READ),
+        Fact(
+            "dockerd reads registry-mirrors anew at SIGHUP; its BuildKit since 25.0",
+            "moby v24.0.9 and v25.0.0, cmd/dockerd/daemon.go",
+            _READ,
+        ),
     ),
     elsewhere=True,
 )

@@ -14,6 +14,9 @@ from unhub.image.errors import RefusedError
 from unhub.setup.clients.client import Client, ClientFile, ClientSettings, Fact, Gone, Tried, ca_file, direct_names
 from unhub.setup.clients.mirror import Mirror
 
+RELOADS = 25
+"""The first version of dockerd whose BuildKit reads mirrors at each pull; older ones read them at the start."""
+
 PATH = "/etc/docker/daemon.json"
 _DOCS = "docs.docker.com/reference/cli/dockerd"
 _READ = datetime.date(2026, 11, 25)
@@ -26,7 +29,10 @@ def settings(mirror: Mirror) -> ClientSettings:
             ClientFile(PATH, daemon_json(mirror), merge=lambda text: daemon_json(mirror, text)),
             *ca_file(f"/etc/docker/certs.d/{mirror.address}/ca.crt", mirror),
         ),
-        restart="systemctl reload docker   (or: kill -HUP $(pidof dockerd); no container is stopped)",
+        restart=(
+            f"systemctl reload docker; before docker {RELOADS}: systemctl restart docker, without which builds go on asking Docker Hub "
+            "(it stops containers unless live-restore is set)"
+        ),
         check=(
             "docker info --format '{{.RegistryConfig.Mirrors}}'   names the mirror",
             "docker pull hello-world   appears in the log of `unhub serve` as library/hello-world",
@@ -64,7 +70,7 @@ def _notes(mirror: Mirror) -> list[str]:
     if mirror.others:
         notes.append(f"registry-mirrors are for Docker Hub alone; {direct_names(mirror)}")
         notes.append(
-            "with the containerd image store (default of Docker 29) dockerd reads hosts.toml files below /etc/docker/certs.d, too: "
+            "docker 28 and newer read hosts.toml below /etc/docker/certs.d for builds, and with the containerd image store for pulls: "
             "`unhub client-config containerd` writes such files (untried with dockerd)"
         )
     return notes
@@ -75,7 +81,7 @@ CLIENT = Client(
     title="dockerd and the BuildKit in it",
     settings=settings,
     tried=Tried(
-        "docker pull, docker build with and without BuildKit, SIGHUP, http and TLS",
+        "docker pull, docker build with and without BuildKit, reload and restart, http and TLS",
         "docker 20.10.24",
         "tests/clients/test_mirror_docker.py",
     ),
@@ -97,8 +103,13 @@ CLIENT = Client(
             f"{_DOCS}, configuration reload",
             _READ,
         ),
+        Fact(
+            f"the BuildKit in dockerd gets its mirrors at the start, since {RELOADS}.0 at each pull",
+            "moby v24.0.9 and v25.0.0, cmd/dockerd/daemon.go",
+            _READ,
+        ),
         Fact("127.0.0.0/8 may speak http without any setting", f"{_DOCS}, insecure registries", _READ),
-        Fact("dockerd with the containerd image store reads hosts.toml in /etc/docker/certs.d", "docker/docs#24213", _READ),
+        Fact("hosts.toml in /etc/docker/certs.d is read, too", "moby v28.3.0 daemon/hosts.go; docker/docs#24213", _READ),
         Fact(
             "BuildKit speaks http to loopback addresses unless told otherwise",
             "buildkit v0.26.1 util/resolver/resolver.go",

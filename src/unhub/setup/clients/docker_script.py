@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unhub.setup.clients.docker import daemon_json
+from unhub.setup.clients.docker import RELOADS, daemon_json
 from unhub.setup.clients.mirror import Mirror
 
 _HEAD = """\
@@ -24,7 +24,8 @@ cat >"$settings" <<'END'
 {json}END
 if [ -s /etc/docker/daemon.json ]; then
     # What is there already stays.
-    jq -s '.[0] * .[1]' /etc/docker/daemon.json "$settings" >"$settings.all"
+    jq -s '.[0] as $old | $old + (.[1] | with_entries(.value += (($old[.key] // []) - .value)))' \\
+        /etc/docker/daemon.json "$settings" >"$settings.all"
     mv "$settings.all" "$settings"
 fi
 cat "$settings" >/etc/docker/daemon.json
@@ -32,14 +33,27 @@ rm -f "$settings"
 """
 
 _RELOAD = """\
-# dockerd reads its mirrors anew at SIGHUP, and stops nothing.
-kill -HUP "$(pidof dockerd || cat /var/run/docker.pid)"
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    if docker info --format '{{{{.RegistryConfig.Mirrors}}}}' | grep -qF '{url}'; then
+version=$(docker version --format '{{{{.Server.Version}}}}')
+pid=$(pidof dockerd)
+if [ "${{version%%.*}}" -ge {reloads} ]; then
+    # dockerd reads its mirrors anew at SIGHUP, and stops nothing.
+    kill -HUP "$pid"
+elif systemctl is-active --quiet docker 2>/dev/null; then
+    systemctl restart docker
+else
+    # The BuildKit in it reads its mirrors at the start only: start it again as it was started.
+    started=$(mktemp)
+    cat "/proc/$pid/cmdline" >"$started"
+    kill "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    nohup xargs -0 -a "$started" env >/var/log/dockerd.log 2>&1 &
+fi
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    if docker info --format '{{{{.RegistryConfig.Mirrors}}}}' 2>/dev/null | grep -qF '{url}'; then
         echo 'docker asks {url} for images of Docker Hub'
         exit 0
     fi
-    sleep 1
+    sleep 0.5
 done
 echo 'docker did not take the mirror {url}' >&2
 exit 1
@@ -49,4 +63,4 @@ exit 1
 def script(mirror: Mirror) -> str:
     """A POSIX shell script; where ``daemon.json`` has something in it already it needs jq."""
     parts = _HEAD + (_CA if mirror.ca else "") + _SETTINGS + _RELOAD
-    return parts.format(url=mirror.url, address=mirror.address, ca=mirror.ca, json=daemon_json(mirror))
+    return parts.format(url=mirror.url, address=mirror.address, ca=mirror.ca, reloads=RELOADS, json=daemon_json(mirror))

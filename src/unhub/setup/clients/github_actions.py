@@ -49,7 +49,7 @@ def settings(mirror: Mirror) -> ClientSettings:
             ClientFile(f"{FOLDER}/unhub-mirror.sh", script(mirror), executable=True),
             ClientFile(".github/workflows/WORKFLOW.yml", _STEPS.format(folder=FOLDER, toml=indented(toml, 8)), part=True),
         ),
-        restart="nothing: the script makes dockerd read its settings anew",
+        restart="nothing: the script makes dockerd read its settings anew (before docker 25 by a restart, which ends service containers)",
         check=("the step's log says `docker asks … for images of Docker Hub`",),
         notes=tuple(notes),
     )
