@@ -219,6 +219,8 @@ def test_a_full_disk_still_passes_blobs_on(tmp_path: Path) -> None:
         second = Reader(mirror, path, {"Range": "bytes=5000000-"})
         assert second.end() == first.data[5_000_000:]
         assert list((mirror.data / "spool").glob("*/*")) == []
+        assert "unhub: the volume is full: blobs of docker/library/large and others are passed on and not kept" in mirror.stderr
+        assert mirror.metrics["unhub_blobs_passed_on_total"] >= 2
         resource.prlimit(mirror.processes["fetcher"], resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert digest_of(mirror.get(path).body) == path.rpartition("/")[2]
 

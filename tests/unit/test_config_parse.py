@@ -139,3 +139,17 @@ def test_the_place_of_every_key_is_where_the_key_stands(rows: list[tuple[str, st
     found = places(text)
     for key in data["table"]:
         assert text[found["table", key] :].startswith(f"{_toml_string(key)} = ")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ('[registry."a.example"]\nca = "x"\n[registry."quay.io:443"]\nendpiont = "x"\n', "4:1", "Did you mean 'endpoint'?"),
+        ('[upstream.docker]\nurl = "x"\n[[upstream.docker.fallback]]\nurl = "x"\nrates = 1\n', "5:1", "'rate'"),
+        ("[alias.team]\nshadow = true\n[alias.others]\nshadows = true\n", "4:1", "'shadow'"),
+    ],
+)
+def test_a_mistake_in_one_of_several_tables_is_told_with_its_place(text: str, place: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"unhub\.toml:{place}: ") as caught:
+        parse(text, "unhub.toml")
+    assert hint in str(caught.value)

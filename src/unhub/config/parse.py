@@ -6,7 +6,8 @@ import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import cast
+from types import NoneType, UnionType
+from typing import Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -14,7 +15,8 @@ from unhub.config.places import Key, places
 from unhub.config.settings import Settings
 from unhub.image.errors import ConfigurationError
 
-_PATH_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]")
+_PATH_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\['([^']*)'\]|\[\.\.\.\]")
+_ONE_OF = re.compile(r"- at `\$\.(\w+)\[\.\.\.\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 
 
@@ -36,7 +38,21 @@ def parse(text: str, name: str, *, table: tuple[str, ...] = ()) -> Settings:
     try:
         return msgspec.convert(data, Settings)
     except msgspec.ValidationError as error:
-        raise _wrong(text, name, table, str(error)) from None
+        raise _wrong(text, name, table, _named(data, str(error))) from None
+
+
+def _named(data: object, said: str) -> str:
+    """What msgspec said, with the name of the table that is wrong where it only says that one of several is."""
+    match = _ONE_OF.search(said)
+    tables = cast(Mapping[str, object], data).get(match[1]) if match else None
+    if match is None or not isinstance(tables, dict):
+        return said
+    for key, value in cast("dict[str, object]", tables).items():
+        try:
+            msgspec.convert({match[1]: {key: value}}, Settings)
+        except msgspec.ValidationError as error:
+            return str(error).replace(f"$.{match[1]}[...]", f"$.{match[1]}[{key!r}]", 1)
+    return said
 
 
 def _broken(text: str, name: str, said: str) -> ConfigurationError:
@@ -50,7 +66,7 @@ def _broken(text: str, name: str, said: str) -> ConfigurationError:
 def _wrong(text: str, name: str, table: tuple[str, ...], said: str) -> ConfigurationError:
     message, _, where = said.partition(" - at ")
     steps = _PATH_STEP.findall(where.strip("`"))
-    path: Key = (*table, *(int(index) if index else key for key, index in steps))
+    path: Key = (*table, *(int(index) if index else key or quoted for key, index, quoted in steps))
     hint = None
     unknown = _UNKNOWN.search(message)
     if unknown:
@@ -82,10 +98,30 @@ def _known(path: Key) -> list[str]:
     """The settings that the table at ``path`` may hold."""
     kind: object = Settings
     for key in path:
-        if isinstance(key, int):
-            continue
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(cast(type[msgspec.Struct], kind))}
-        kind = fields[key]
-        arguments = getattr(kind, "__args__", None)
-        kind = arguments[0] if arguments else kind
-    return [field.encode_name for field in msgspec.structs.fields(cast(type[msgspec.Struct], kind))]
+        kind = _inside(kind, key)
+    return [field.encode_name for field in msgspec.structs.fields(_struct(kind))]
+
+
+def _inside(kind: object, key: str | int) -> object:
+    """The type of what stands under a key: of a table's field, of any value of a ``dict``, of an array's element."""
+    kind = _without_none(kind)
+    arguments = get_args(kind)
+    if get_origin(kind) is dict:
+        return arguments[1]
+    if isinstance(key, int):
+        return arguments[0]
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(_struct(kind))}
+    return fields[key]
+
+
+def _without_none(kind: object) -> object:
+    if get_origin(kind) in (Union, UnionType):
+        return next(one for one in get_args(kind) if one is not NoneType)
+    return kind
+
+
+def _struct(kind: object) -> type[msgspec.Struct]:
+    kind = _without_none(kind)
+    while arguments := get_args(kind):
+        kind = _without_none(arguments[-1] if get_origin(kind) is dict else arguments[0])
+    return cast(type[msgspec.Struct], kind)

@@ -113,7 +113,8 @@ class Upstream(_Table, frozen=True, kw_only=True):
 
     url: str
     hosts: tuple[str, ...] = ()
-    fallback: tuple[Fallback, ...] = ()
+    fallback: tuple[Fallback, ...] | None = None
+    """``None``: the default one for Docker Hub, none for others."""
     fresh: tuple[Fresh, ...] = ()
     username: str | None = None
     password_file: str | None = msgspec.field(default=None, name="password-file")

@@ -82,7 +82,7 @@ class FetcherProcess:
             )
             for one in work:
                 stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
-            yield FetcherServer(fetcher, settings.socket, status, operations)
+            yield FetcherServer(fetcher, settings.socket, status, operations, notice=self._notice)
 
     def _evictor(self, stores: Stores, in_flight: Callable[[], frozenset[Digest]]) -> Evictor:
         data = self._settings.data

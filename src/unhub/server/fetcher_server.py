@@ -25,6 +25,9 @@ from unhub.store.records import RepositoryKey
 NOTICE: Final = 0.005
 """Seconds between two lines about a blob, at least: 1 MB at 200 MB/s."""
 
+SAY_AGAIN: Final = 60.0
+"""Seconds between two sentences about a full volume."""
+
 BODY_MAX: Final = 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,12 +44,23 @@ class Operations(Protocol):
 class FetcherServer:
     """Serves a :class:`Fetcher` over a Unix socket that only this user may open."""
 
-    def __init__(self, fetcher: Fetcher, socket: Path, status: Callable[[], dict[str, Any]], operations: Operations | None = None) -> None:
-        """``status`` tells about the fetcher for people and metrics."""
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        socket: Path,
+        status: Callable[[], dict[str, Any]],
+        operations: Operations | None = None,
+        *,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``status`` tells about the fetcher for metrics, ``notice`` gets sentences for people."""
         self._fetcher = fetcher
         self._socket = socket
         self._status = status
         self._operations = operations
+        self._notice = notice
+        self._noticed_at = 0.0
+        self._passed_on = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -115,7 +129,7 @@ class FetcherServer:
 
     async def _tell_status(self, request: web.Request) -> web.Response:
         del request
-        return web.Response(body=msgspec.json.encode(self._status()))
+        return web.Response(body=msgspec.json.encode({**self._status(), "passed_on": self._passed_on}))
 
     async def _forget_negative(self, request: web.Request) -> web.Response:
         del request
@@ -159,6 +173,7 @@ class FetcherServer:
         """A blob passed on without being kept, the last piece only when its digest is right."""
         asked = await _asked(request)
         key, digest = _key(asked), _digest(asked)
+        self._count_passed_on(key)
         upstream = self._fetcher.upstreams.get(key.alias)
         if upstream is None:
             raise web.HTTPNotFound
@@ -191,6 +206,13 @@ class FetcherServer:
                     _cut(request)
                     raise
         return _line_only(Line(failed=Failed(f"cannot pass on {digest}: nobody sends it", 503, "UNAVAILABLE", 30.0)), status=503)
+
+    def _count_passed_on(self, key: RepositoryKey) -> None:
+        self._passed_on += 1
+        now = asyncio.get_running_loop().time()
+        if not self._noticed_at or now - self._noticed_at >= SAY_AGAIN:
+            self._noticed_at = now
+            self._notice(f"the volume is full: blobs of {key} and others are passed on and not kept; make room, or set [serve] cache-size")
 
 
 async def _follow(flight: BlobFlight, response: web.StreamResponse) -> Line:

@@ -74,6 +74,9 @@ def _fetcher(status: Mapping[str, Any] | None) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "unhub_blob_mismatches", "Blobs whose content was not what their digest says.", value=counts["blob_mismatches"]
     )
+    yield CounterMetricFamily(
+        "unhub_blobs_passed_on", "Blobs passed on without being kept: the volume was full.", value=status["passed_on"]
+    )
     flights = GaugeMetricFamily("unhub_flights", "Fetches under way.", labels=["kind"])
     for kind, number in status["flights"].items():
         flights.add_metric([kind], number)

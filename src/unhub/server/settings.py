@@ -15,7 +15,7 @@ from unhub.mirror.names import DOCKER, NameRules
 from unhub.registry.settings import ClientSettings
 from unhub.server.listen import LOCAL, Listen
 from unhub.server.logins import Logins
-from unhub.server.upstreams import UpstreamSettings, docker_hub, upstream_settings
+from unhub.server.upstreams import BadAddress, UpstreamSettings, docker_hub, upstream_settings
 
 Key = tuple[str | int, ...]
 Where = Callable[[Key], str]
@@ -227,7 +227,8 @@ def _upstreams(settings: Settings, flags: Flags, around: Surroundings, base: Pat
         except UsageError as error:
             if (is_docker and (flags.upstream or flags.fallback)) or alias not in settings.upstream:
                 raise
-            raise ConfigurationError(f"{where(('upstream', alias))}: {error.message}", hint=error.hint) from None
+            key = error.key if isinstance(error, BadAddress) else ()
+            raise ConfigurationError(f"{where(('upstream', alias, *key))}: {error.message}", hint=error.hint) from None
         found.append(one)
     return tuple(found)
 
@@ -241,11 +242,11 @@ def _names(settings: Settings, flags: Flags, upstreams: tuple[UpstreamSettings, 
     hosts: dict[str, str] = {}
     for upstream in upstreams:
         for host in upstream.rules.hosts:
-            other = hosts.setdefault(host, upstream.rules.alias)
-            if other != upstream.rules.alias:
-                raise ConfigurationError(
-                    f"{where(('upstream', upstream.rules.alias, 'hosts'))}: cannot use the host {host!r} twice: {other!r} has it, too"
-                )
+            other, alias = hosts.setdefault(host, upstream.rules.alias), upstream.rules.alias
+            if other != alias:
+                said, has = (alias, other) if alias in settings.upstream else (other, alias)
+                place = where(("upstream", said, "hosts"))
+                raise ConfigurationError(f"{place}: cannot use the host {host!r} for {said!r}: {has!r} has it, too")
     own = {alias: where(("alias", alias)) for alias in settings.alias} | dict.fromkeys(flags.own, "")
     aliases = {upstream.rules.alias for upstream in upstreams}
     for alias, place in own.items():

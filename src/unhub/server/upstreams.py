@@ -29,6 +29,14 @@ DEFAULT_FALLBACK: Final = "https://public.ecr.aws/docker"
 ANSWER_SECONDS: Final = 20.0
 
 
+class BadAddress(UsageError):
+    """A URL that cannot be used; ``key`` is its place below the upstream's table."""
+
+    def __init__(self, message: str, key: tuple[str | int, ...], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackSettings:
     """A fallback: its rules, and the client that asks it. ``aws_login`` says that AWS credentials open it."""
@@ -70,11 +78,11 @@ def upstream_settings(
 
     Raises :class:`UsageError` for a URL that cannot be used.
     """
-    address = _address(table.url, f"upstream {alias!r}")
+    address = _address(table.url, f"upstream {alias!r}", ("url",))
     is_hub = DOCKER_HUB in table.hosts
     registry = DOCKER_HUB if is_hub else address.netloc
     tables = [] if no_fallback else _fallbacks(table, fallbacks, default=is_hub and not own_upstream and _is_own(address))
-    made = tuple(_fallback(one, client) for one in tables)
+    made = tuple(_fallback(one, number, client) for number, one in enumerate(tables))
     rules = UpstreamRules(
         alias=alias,
         place=Place(registry, _prefix(address)),
@@ -98,13 +106,13 @@ def _is_own(address: WebAddress) -> bool:
 def _fallbacks(table: Upstream, urls: tuple[str, ...], *, default: bool) -> list[Fallback]:
     if urls:
         return [Fallback(url=url) for url in urls]
-    if table.fallback:
+    if table.fallback is not None:
         return list(table.fallback)
     return [Fallback(url=DEFAULT_FALLBACK)] if default else []
 
 
-def _fallback(table: Fallback, client: ClientSettings) -> FallbackSettings:
-    address = _address(table.url, "fallback")
+def _fallback(table: Fallback, number: int, client: ClientSettings) -> FallbackSettings:
+    address = _address(table.url, "fallback", ("fallback", number, "url"))
     registry = address.netloc
     rate = builtin_endpoints().requests_per_second(registry, login=False) if table.rate is None else table.rate
     rules = FallbackRules(registry + address.target.rstrip("/"), Place(registry, _prefix(address)), table.repositories, rate)
@@ -116,17 +124,16 @@ def _freshness(table: Upstream) -> Freshness:
     return Freshness(rules, table.stale_while_revalidate, table.stale_if_error)
 
 
-def _address(url: str, what: str) -> WebAddress:
+def _address(url: str, what: str, key: tuple[str | int, ...]) -> WebAddress:
     try:
         address = parse_url(url)
     except ValueError as error:
-        raise UsageError(
-            f"cannot use the {what}: {url!r} is no address of a registry: {error}", hint=f"Write it like {DEFAULT_FALLBACK}"
-        ) from None
+        hint = f"Write it like {DEFAULT_FALLBACK}"
+        raise BadAddress(f"cannot use the {what}: {url!r} is no address of a registry: {error}", key, hint=hint) from None
     if "?" in address.target:
-        raise UsageError(f"cannot use the {what}: {url!r} has a query")
+        raise BadAddress(f"cannot use the {what}: {url!r} has a query", key)
     if address.scheme == "http" and not is_loopback(address.host):
-        raise UsageError(f"cannot use the {what} {url}: plain http is for this machine only", hint="Use https")
+        raise BadAddress(f"cannot use the {what} {url}: plain http is for this machine only", key, hint="Use https")
     return address
 
 
