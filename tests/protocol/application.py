@@ -1,6 +1,7 @@
 """The edge of the registry alone, for Granian: a store in a folder, own names below ``conformance/`` and ``local/``.
 
-``UNHUB_TEST_FOLDER`` is the data folder. What stands in for upstreams is in ``tests.protocol.scripted``.
+``UNHUB_TEST_FOLDER`` is the data folder. What stands in for upstreams is in ``tests.protocol.scripted``. The digests in
+``FOLDER/blocked`` are those that the operator blocked; they are read at every request, as a worker hears of changes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.protocol.scripted import RULES, ScriptedUpstreams
+from unhub.image.digest import Digest
 from unhub.mirror.memory import Memory
 from unhub.mirror.names import NameRules
 from unhub.mirror.pull import Pull
@@ -18,6 +20,7 @@ from unhub.mirror.push import Push, PushRules
 from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
 from unhub.store.blobs_filesystem import FilesystemBlobs
+from unhub.store.records import Block
 from unhub.store.sql.metadata import SqlMetadata
 from unhub.store.sql.upgrade import is_current, upgrade
 
@@ -34,13 +37,22 @@ class Application:
             upgrade(self._url)
         self._distribution: Distribution | None = None
         self.memory = Memory()
+        self._blocked: list[str] = []
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         if self._distribution is None:
             self._distribution = self._open()
+        self._look_for_blocks()
         await self._distribution(scope, receive, send)
+
+    def _look_for_blocks(self) -> None:
+        blocked = self._folder / "blocked"
+        digests = blocked.read_text().split() if blocked.exists() else []
+        if digests != self._blocked:
+            self._blocked = digests
+            self.memory.set_blocks([Block(Digest.parse(digest), "malware", 0.0) for digest in digests])
 
     def _open(self) -> Distribution:
         metadata, blobs = SqlMetadata(self._url), FilesystemBlobs(self._folder / "blobs")

@@ -58,7 +58,7 @@ class Push:
     ) -> None:
         """``folder`` is for uploads in progress, ``memory`` what this worker answers from, ``now`` seconds since 1970."""
         self.rules = rules or PushRules()
-        self.uploads = Uploads(metadata, blobs, folder, now=now, size_max=self.rules.blob_size)
+        self.uploads = Uploads(metadata, blobs, folder, now=now, size_max=self.rules.blob_size, check=self._check_blocked)
         self._metadata = metadata
         self._blobs = blobs
         self._memory = memory

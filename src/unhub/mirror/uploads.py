@@ -80,14 +80,19 @@ class Uploads:
         *,
         now: Callable[[], float],
         size_max: int = BLOB_SIZE_MAX,
+        check: Callable[[Digest], None] = lambda _: None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        """``folder`` holds the growing files, ``now`` is seconds since 1970, ``new_id`` makes ids that nobody can guess."""
+        """``folder`` holds the growing files, ``now`` is seconds since 1970, ``new_id`` makes ids that nobody can guess.
+
+        ``check`` raises :class:`ServeError` for digests that must not be taken.
+        """
         self._metadata = metadata
         self._blobs = blobs
         self._folder = folder
         self._now = now
         self._size_max = size_max
+        self._check_digest = check
         self._new_id = new_id
         self._hashes: OrderedDict[str, _Hashing] = OrderedDict()
 
@@ -122,6 +127,7 @@ class Uploads:
         Raises :class:`OutOfOrder`, and :class:`ServeError` ``DIGEST_INVALID``: then the session is over and nothing is kept.
         """
         await self._check(key, owner, upload_id)
+        self._check_digest(digest)
         async with self._opened(upload_id) as descriptor:
             size = await self._receive(descriptor, upload_id, chunk, digest.algorithm)
             if not await self._is_right(descriptor, upload_id, digest):
@@ -133,6 +139,7 @@ class Uploads:
 
     async def whole(self, key: RepositoryKey, digest: Digest, chunk: Chunk) -> None:
         """A blob in one request. Raises :class:`ServeError`."""
+        self._check_digest(digest)
         upload_id = self._new_id()
         with _disk():
             self._create(upload_id)

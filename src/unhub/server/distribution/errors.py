@@ -38,8 +38,9 @@ def refusal(error: ServeError) -> Answer:
         headers.append(retry_after(error.retry_after))
     if error.status == 401:
         headers.append(CHALLENGE)
-    if isinstance(error, NotAllowed):
-        headers.append((b"allow", ", ".join(error.allowed).encode("ascii")))
+    if error.status == 405:
+        allowed = error.allowed if isinstance(error, NotAllowed) else ("GET", "HEAD")
+        headers.append((b"allow", ", ".join(allowed).encode("ascii")))
     detail = {"hint": error.hint} if error.hint else {}
     body = msgspec.json.encode(_Errors((_Error(error.registry_code, _plain(str(error)), detail),)))
     return answer(error.status, headers, body)
