@@ -12,7 +12,7 @@ _UNITS: Final = {
     **{"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4},
     **{"kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4},
 }
-_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s*(?P<unit>[A-Za-z]*|%)")
+_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s*(?P<unit>[A-Za-z]*|%)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
