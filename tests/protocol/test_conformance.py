@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.protocol.content import digest_of, image, lay_upstream
-from tests.protocol.serving import Server, serving
+from tests.hub import docker_hub
+from tests.mirror import Mirror, running_mirror
 from tests.tools import tool
+
+NOBODY = "http://127.0.0.1:9"
+"""An upstream that is not there: own names never need one."""
 
 CASES = {
     "1.1": {"OCI_VERSION": "1.1"},
@@ -24,43 +28,43 @@ LEAST = {"1.1": 860, "dev": 986, "dev with sparse images": 1030, "1.1 by two wor
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_registry_of_own_names_passes_the_whole_suite(tmp_path: Path, case: str) -> None:
-    with serving(tmp_path / "data", workers=2 if case.endswith("two workers") else 1) as server:
-        counts = conformance(server, tmp_path, OCI_REPO1="conformance/repo1", OCI_REPO2="conformance/repo2", **CASES[case])
+def test_own_names_pass_the_whole_suite(tmp_path: Path, case: str) -> None:
+    arguments = ["--own", "conformance", "--workers", "2" if case.endswith("two workers") else "1"]
+    with running_mirror(tmp_path, NOBODY, arguments=arguments) as mirror:
+        counts = conformance(mirror, tmp_path, OCI_REPO1="conformance/repo1", OCI_REPO2="conformance/repo2", **CASES[case])
 
     assert (counts["FAIL"], counts["Error"], counts["Skip"]) == (0, 0, 0)
     assert counts["Pass"] >= LEAST[case]
 
 
-def test_names_that_are_pulled_through_pass_the_suite_for_reading(tmp_path: Path) -> None:
-    held = image()
-    with serving(tmp_path / "data") as server:
-        lay_upstream(server, "library/held", held, "latest")
+@pytest.mark.parametrize("name", ["library/node", "docker/library/node"])
+def test_names_that_are_pulled_through_pass_the_suite_for_reading(tmp_path: Path, name: str) -> None:
+    with docker_hub() as hub, running_mirror(tmp_path, hub) as mirror:
+        index = json.loads(mirror.get(f"/v2/{name}/manifests/20-alpine").body)
+        child = index["manifests"][0]["digest"]
+        image = json.loads(mirror.get(f"/v2/{name}/manifests/{child}").body)
+        blobs = [image["config"]["digest"], *(layer["digest"] for layer in image["layers"])]
         counts = conformance(
-            server,
+            mirror,
             tmp_path,
             OCI_VERSION="dev",
-            OCI_REPO1="docker/library/held",
-            OCI_REPO2="library/held",
+            OCI_REPO1=name,
+            OCI_REPO2="library/alpine",
             OCI_API_MANIFESTS_DIGEST_HEADER="false",  # the suite does not look at the answer's headers for manifests that it does not know
-            OCI_API_PUSH="false",
-            OCI_API_BLOBS_DELETE="false",
-            OCI_API_MANIFESTS_DELETE="false",
-            OCI_API_TAGS_DELETE="false",
-            OCI_API_BLOBS_UPLOAD_CANCEL="false",
-            OCI_RO_DATA_TAGS="latest",
-            OCI_RO_DATA_MANIFESTS=held.digest,
-            OCI_RO_DATA_BLOBS=f"{digest_of(held.config)} {digest_of(held.layer)}",
-            OCI_RO_DATA_REFERRERS=held.digest,
+            **{f"OCI_API_{api}": "false" for api in ("PUSH", "BLOBS_DELETE", "MANIFESTS_DELETE", "TAGS_DELETE", "BLOBS_UPLOAD_CANCEL")},
+            OCI_RO_DATA_TAGS="20-alpine",
+            OCI_RO_DATA_MANIFESTS=child,
+            OCI_RO_DATA_BLOBS=" ".join(blobs),
+            OCI_RO_DATA_REFERRERS=child,
         )
 
     assert (counts["FAIL"], counts["Error"], counts["Skip"]) == (0, 0, 0)
     assert counts["Pass"] >= 10
 
 
-def conformance(server: Server, folder: Path, **settings: str) -> dict[str, int]:
+def conformance(mirror: Mirror, folder: Path, **settings: str) -> dict[str, int]:
     """Run the suite; how many of its tests ended how."""
-    environment = {"OCI_REGISTRY": f"127.0.0.1:{server.port}", "OCI_TLS": "disabled", "OCI_RESULTS_DIR": str(folder / "results")}
+    environment = {"OCI_REGISTRY": mirror.address, "OCI_TLS": "disabled", "OCI_RESULTS_DIR": str(folder / "results")}
     done = subprocess.run(
         [tool("oci-conformance")],
         cwd=folder,

@@ -118,6 +118,8 @@ async def _stream(pieces: AsyncGenerator[bytes], size: int, receive: Receive, se
         for task in (sending, gone):
             task.cancel()
         await asyncio.gather(sending, gone, return_exceptions=True)
+    if not sending.cancelled():
+        sending.result()
 
 
 async def _pump(pieces: AsyncGenerator[bytes], size: int, send: Send) -> None:

@@ -35,7 +35,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 
 class Distribution:
-    """``/v2/`` and everything below. ``names`` may be replaced while it serves: see :meth:`reconfigure`."""
+    """``/v2/`` and everything below."""
 
     def __init__(
         self,
@@ -59,12 +59,6 @@ class Distribution:
         self._manifests = ManifestReads(pull)
         self._blobs = Blobs(pull, push, store)
         self._handlers = self._table(ManifestWrites(push), Uploads(pull, push))
-
-    def reconfigure(self, names: NameRules) -> None:
-        """Understand names by other rules from now on."""
-        self._names = names
-        self._known.clear()
-        self._ready.clear()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request (ASGI 3). Raises whatever was not foreseen, after it was answered with 500."""

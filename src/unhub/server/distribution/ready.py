@@ -91,7 +91,3 @@ class ReadyAnswers:
             shown=str(known.key),
             size=made.size,
         )
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
