@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from unhub.image.digest import Digest
 from unhub.image.errors import ServeError
@@ -20,6 +20,8 @@ from unhub.store.records import Priority, RepositoryKey, StoredManifest
 
 V = TypeVar("V")
 
+BLOB: Final = "blob"
+
 SOON: Final = 1.0
 """Seconds of ``Retry-After`` where nobody knows better and asking again may help at once."""
 
@@ -27,6 +29,12 @@ LATER: Final = 30.0
 """Seconds of ``Retry-After`` where an upstream is down and nobody knows for how long."""
 
 TAGS_MAX: Final = 100_000
+
+FLIGHTS_MAX: Final = 5000
+"""Manifests, and tags, that are fetched at once: beyond that new ones are put off, so that no crowd of names fills the memory."""
+
+BLOBS_MAX: Final = 1000
+"""Blobs that are fetched at once; each has an open file and a connection."""
 
 
 class Fetcher:
@@ -55,8 +63,10 @@ class Fetcher:
         self._metadata = metadata
         self._now = now
         self._clock = clock
-        self._tag_flights: Flights[tuple[RepositoryKey, str, bool], FetchedTag] = Flights()
-        self._digest_flights: Flights[tuple[RepositoryKey, Digest], StoredManifest] = Flights()
+        self._tag_flights: Flights[tuple[RepositoryKey, str, bool], FetchedTag] = Flights(FLIGHTS_MAX)
+        self._digest_flights: Flights[tuple[RepositoryKey, Digest], StoredManifest] = Flights(FLIGHTS_MAX)
+        self._list_flights: Flights[RepositoryKey, list[str]] = Flights()
+        self._referrer_flights: Flights[tuple[RepositoryKey, Digest], Sequence[Descriptor]] = Flights()
         self._blob_flights: dict[Digest, BlobFlight] = {}
         self._blob_tasks: set[asyncio.Task[None]] = set()
         self._prospects: dict[tuple[RepositoryKey, str | Digest], Prospect] = {}
@@ -69,6 +79,8 @@ class Fetcher:
         while True:
             self._check_negative(key, name)
             refresh = self._tag_flights.get((key, name, False))
+            if refresh is None and self._tag_flights.get((key, name, True)) is None:
+                _check_room(self._tag_flights)
             flight = refresh or self._begin_tag(upstream, key, name, priority)
             try:
                 return await self._await(flight, key, name, deadline)
@@ -86,6 +98,8 @@ class Fetcher:
         deadline = self._clock() + (upstream.rules.hold if wait is None else wait)
         while True:
             self._check_negative(key, digest)
+            if self._digest_flights.get((key, digest)) is None:
+                _check_room(self._digest_flights)
             flight = self._digest_flights.join((key, digest), lambda: self._fly_digest(upstream, key, digest, priority))
             try:
                 return await self._await(flight, key, digest, deadline)
@@ -104,7 +118,7 @@ class Fetcher:
     async def blob(self, key: RepositoryKey, digest: Digest) -> BlobFlight:
         """The flight of a blob, begun where there is none, with its size known. Raises :class:`ServeError`."""
         upstream = self._upstream(key)
-        self._check_negative(key, digest, code="BLOB_UNKNOWN")
+        self._check_negative(key, digest, kind=BLOB, code="BLOB_UNKNOWN")
         await self._check_linked(upstream, key, digest)
         size = await self._metadata.blobs.expected_size(key, digest)
         landed = await self.blobs.landed(digest)
@@ -112,21 +126,26 @@ class Fetcher:
         if flight is None and landed is not None:
             return landed
         if flight is None:
+            if len(self._blob_flights) >= BLOBS_MAX:
+                raise _busy()
             flight = self._blob_flights[digest] = self.blobs.begin(digest, size)
             task = asyncio.ensure_future(self._fill(flight, _sources(upstream, key)))
             self._blob_tasks.add(task)
             task.add_done_callback(self._blob_tasks.discard)
         try:
-            await flight.started()
+            async with asyncio.timeout(upstream.rules.hold):
+                await flight.started()
+        except TimeoutError:
+            raise _unavailable(Unavailable("no upstream has begun to send it in time", retry_in=SOON)) from None
         except Gone as gone:
-            self._negative.put(self._negative_key(key, digest), gone)
+            self._negative.put(self._negative_key(key, digest, BLOB), gone)
             raise _gone(gone, code="BLOB_UNKNOWN") from None
         except Unavailable as unavailable:
             raise _unavailable(unavailable) from None
         return flight
 
     async def tags(self, key: RepositoryKey) -> list[str]:
-        """The tags that the upstream lists, in ASCII order. Raises :class:`ServeError`."""
+        """The tags that the upstream lists, in ASCII order; one list for all who ask at once. Raises :class:`ServeError`."""
         upstream = self._upstream(key)
         source = upstream.source
 
@@ -141,7 +160,9 @@ class Fetcher:
 
         try:
             await self.manifests.check_listable(upstream, key)
-            return await source.ask(listed)
+            if self._list_flights.get(key) is None:
+                _check_room(self._list_flights)
+            return await asyncio.shield(self._list_flights.join(key, lambda: source.ask(listed)))
         except Gone as gone:
             raise _gone(gone, code="NAME_UNKNOWN") from None
         except Unavailable as unavailable:
@@ -151,9 +172,15 @@ class Fetcher:
         """What the upstream says is attached to a digest. Raises :class:`ServeError`."""
         upstream = self._upstream(key)
         source = upstream.source
+
+        async def attached() -> Sequence[Descriptor]:
+            return await source.registry.referrers(source.place.reference(key.path, digest), digest)
+
         try:
             await self.manifests.check_listable(upstream, key)
-            return await source.ask(lambda: source.registry.referrers(source.place.reference(key.path, digest), digest))
+            if self._referrer_flights.get((key, digest)) is None:
+                _check_room(self._referrer_flights)
+            return await asyncio.shield(self._referrer_flights.join((key, digest), lambda: source.ask(attached)))
         except Gone:
             return ()
         except Unavailable as unavailable:
@@ -177,6 +204,8 @@ class Fetcher:
         """End every flight; growing files stay for the next start."""
         await self._tag_flights.close()
         await self._digest_flights.close()
+        await self._list_flights.close()
+        await self._referrer_flights.close()
         for task in list(self._blob_tasks):
             task.cancel()
         await asyncio.gather(*self._blob_tasks, return_exceptions=True)
@@ -223,7 +252,7 @@ class Fetcher:
                 return
             await source.ask(lambda: source.registry.head_blob(source.place.reference(key.path, digest), digest))
         except Gone as gone:
-            self._negative.put(self._negative_key(key, digest), gone)
+            self._negative.put(self._negative_key(key, digest, BLOB), gone)
             raise _gone(gone, code="BLOB_UNKNOWN") from None
         except Unavailable as unavailable:
             raise _unavailable(unavailable) from None
@@ -255,13 +284,14 @@ class Fetcher:
             raise _unavailable(unavailable) from None
         await asyncio.sleep(wait)
 
-    def _check_negative(self, key: RepositoryKey, which: str | Digest, code: str = "MANIFEST_UNKNOWN") -> None:
-        gone = self._negative.get(self._negative_key(key, which))
+    def _check_negative(self, key: RepositoryKey, which: str | Digest, *, kind: str = "", code: str = "MANIFEST_UNKNOWN") -> None:
+        gone = self._negative.get(self._negative_key(key, which, kind))
         if gone is not None:
             raise _gone(gone, code)
 
-    def _negative_key(self, key: RepositoryKey, which: str | Digest) -> tuple[object, ...]:
-        return (key, str(which), self.upstreams[key.alias].rules.credential)
+    def _negative_key(self, key: RepositoryKey, which: str | Digest, kind: str = "") -> tuple[object, ...]:
+        """Blobs apart from manifests: who asks for a layer as if it were a manifest must not make it vanish for others."""
+        return (key, kind, str(which), self.upstreams[key.alias].rules.credential)
 
 
 def _sources(upstream: Upstream, key: RepositoryKey) -> list[BlobSource]:
@@ -269,6 +299,15 @@ def _sources(upstream: Upstream, key: RepositoryKey) -> list[BlobSource]:
     fallbacks = [fallback.source for fallback in upstream.fallbacks if fallback.rules.carries(key.path)]
     ordered = sorted([upstream.source, *fallbacks], key=lambda source: source.breaker.shut_for > 0)
     return [BlobSource(source, key.path) for source in ordered]
+
+
+def _check_room(flights: Flights[Any, Any]) -> None:
+    if flights.full:
+        raise _busy()
+
+
+def _busy() -> ServeError:
+    return _unavailable(Unavailable("too much is being fetched at once", retry_in=SOON))
 
 
 def _gone(gone: Gone, code: str = "MANIFEST_UNKNOWN") -> ServeError:

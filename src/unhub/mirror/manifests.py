@@ -117,7 +117,11 @@ class ManifestFetcher:
 
     async def tag(self, upstream: Upstream, key: RepositoryKey, name: str, priority: Priority, prospect: Prospect) -> FetchedTag:
         """What a tag means now, stored. Raises :class:`Gone` and :class:`Unavailable`."""
-        await self.check_public(upstream, key, name)
+        try:
+            await self.check_public(upstream, key, name)
+        except Gone:
+            await self._note_gone(key, name)
+            raise
         try:
             head = await self._head(upstream, key, name)
         except Unavailable as unavailable:
@@ -179,10 +183,14 @@ class ManifestFetcher:
         try:
             return await upstream.source.head(key.path, name)
         except Gone as gone:
-            tag = await self._metadata.manifests.tag(key, name)
-            if tag is not None and (tag.gone_count == 0 or self._now() - (tag.gone_since or 0) >= GONE_APART):
-                await self._metadata.manifests.note_gone(key, name, self._now())
+            await self._note_gone(key, name)
             raise gone from None
+
+    async def _note_gone(self, key: RepositoryKey, name: str) -> None:
+        """Count an answer that a tag is no more, where it is kept here and the last such answer is some time ago."""
+        tag = await self._metadata.manifests.tag(key, name)
+        if tag is not None and (tag.gone_count == 0 or self._now() - (tag.gone_since or 0) >= GONE_APART):
+            await self._metadata.manifests.note_gone(key, name, self._now())
 
     async def _by_tag(self, upstream: Upstream, key: RepositoryKey, name: str, priority: Priority, unavailable: Unavailable) -> FetchedTag:
         """The upstream says nothing: what a fallback has under that tag, if nothing is here. HEAD will confirm it later."""

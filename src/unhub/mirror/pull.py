@@ -171,14 +171,18 @@ class Pull:
         try:
             return await self._upstreams.tags(key), None
         except ServeError as error:
+            if error.status == 404 or not await self._may_read(key):
+                raise
             known = await self._metadata.manifests.tags(key)
-            if not known or error.status == 404:
+            if not known:
                 raise
             return known, f"only what was pulled is listed: {error.message}"
 
     async def referrers(self, key: RepositoryKey, digest: Digest, artifact_type: str | None) -> list[Referrer]:
         """What is attached to a digest, here and at the upstream."""
-        found = await self._metadata.manifests.referrers(key, digest, artifact_type=artifact_type, limit=100_000)
+        found: list[Referrer] = []
+        if await self._may_read(key):
+            found = await self._metadata.manifests.referrers(key, digest, artifact_type=artifact_type, limit=100_000)
         if key.alias not in self._rules:
             return found
         try:

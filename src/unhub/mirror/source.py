@@ -21,6 +21,9 @@ PAUSES: Final = {LimitKind.ABUSE: 60.0, LimitKind.LOGINS: 600.0, LimitKind.DATA:
 """Seconds to leave a registry alone after a 429 that does not say how long (docker-hub.md, 5; ecr-public.md, 2.5)."""
 
 OTHER_PAUSE: Final = 10.0
+
+PAUSE_MAX: Final = 3600.0
+"""Seconds after which a registry is asked again, whatever ``Retry-After`` it gave: one free question finds out."""
 HEADS_PAUSE: Final = 30.0
 """Seconds without HEAD after one was refused for the pull limit, which it should not be."""
 
@@ -157,7 +160,7 @@ class Source:
             if is_head:
                 self._no_heads_until = self._clock() + HEADS_PAUSE
             return Unavailable(error.message, retry_in=wait, limited=True)
-        pause = PAUSES.get(error.kind, OTHER_PAUSE) if wait is None else wait
+        pause = PAUSES.get(error.kind, OTHER_PAUSE) if wait is None else min(wait, PAUSE_MAX)
         if error.kind is LimitKind.RATE:
             self.breaker.succeeded()
             self.pace.pause(pause)

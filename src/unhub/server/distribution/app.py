@@ -31,6 +31,9 @@ READS: Final = ("GET", "HEAD")
 ROUTES_MAX: Final = 8192
 """Paths whose meaning is remembered."""
 
+QUERY_KEPT_MAX: Final = 300
+"""Bytes of the longest query of such a path: ``ns=`` with a host's name."""
+
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
@@ -175,10 +178,17 @@ class Distribution:
         self._tell(scope, made, name, which, "stale" if found.stale else "miss" if found.fetched else "hit")
         if request.method == "GET":
             self._count(scope, name.key, which, found, made)
+        self._remember(scope, Known(name.key, str(parse_reference(which)), name))
+        return made
+
+    def _remember(self, scope: dict[str, Any], known: Known) -> None:
+        """What a path means, unless its query is longer than any client's: strangers could fill the memory with those."""
+        path: Path = (scope["raw_path"], scope["query_string"])
+        if len(path[1]) > QUERY_KEPT_MAX:
+            return
         if len(self._known) >= ROUTES_MAX:
             self._known.clear()
-        self._known[scope["raw_path"], scope["query_string"]] = Known(name.key, str(parse_reference(which)), name)
-        return made
+        self._known[path] = known
 
     async def _get_blob(self, request: Request) -> Answer:
         made, found = await self._blobs.get(request)
