@@ -228,14 +228,16 @@ def test_what_kills_leave_is_harmless_told_and_removed(tmp_path: Path) -> None:
 def test_an_upload_under_way_is_left_alone_and_one_that_lost_bytes_is_ended(tmp_path: Path) -> None:
     async def work(kept: Kept) -> None:
         (tmp_path / "uploads").mkdir()
-        for name, size in (("good", 5), ("short", 3)):
+        for name, size in (("good", 5), ("short", 3), ("done", None)):
             await kept.metadata.uploads.begin(Upload(name, APP, "somebody", 5, kept.now(), kept.now()))
-            (tmp_path / "uploads" / name).write_bytes(b"12345"[:size])
-        (found,) = await look(kept)
-        assert found.kind is Kind.SHORT_UPLOAD
-        assert found.note == "5 bytes were acknowledged, 3 are there"
+            if size is not None:
+                (tmp_path / "uploads" / name).write_bytes(b"12345"[:size])
+        found = {one.kind: one for one in await look(kept)}
+        assert found[Kind.SHORT_UPLOAD].note == "5 bytes were acknowledged, 3 are there"
+        assert found[Kind.UPLOAD].what == "local/team/app done", "killed between becoming a blob and being forgotten: harmless"
         await heal(kept)
         assert await kept.metadata.uploads.get(APP, "short") is None
+        assert await kept.metadata.uploads.get(APP, "done") is None
         assert await kept.metadata.uploads.get(APP, "good") is not None
 
     checked(work, tmp_path)

@@ -233,9 +233,14 @@ class Checker:
             if known is None:
                 yield await self._dealt(Kind.UPLOAD, path.name, "nobody can go on with it", lambda h, lost=path: h.remove_file(lost))
         for upload in uploads.values():
-            size = sum(path.stat().st_size for path in paths if upload.id in path.name and path.exists())
-            if size < upload.offset:
-                what, note = f"{upload.repository} {upload.id}", f"{upload.offset} bytes were acknowledged, {size} are there"
+            mine = [path for path in paths if upload.id in path.name]
+            size = sum(path.stat().st_size for path in mine if path.exists())
+            what = f"{upload.repository} {upload.id}"
+            if not mine and upload.offset:
+                note = "it has no file: it became a blob, and its row was not taken away any more"
+                yield await self._dealt(Kind.UPLOAD, what, note, lambda h, lost=upload.id: h.end_upload(lost))
+            elif size < upload.offset:
+                note = f"{upload.offset} bytes were acknowledged, {size} are there"
                 yield await self._dealt(Kind.SHORT_UPLOAD, what, note, lambda h, lost=upload.id: h.end_upload(lost))
 
     async def _dealt(self, kind: Kind, what: str, note: str, heal: Callable[[Healer], Coroutine[Any, Any, Mended]]) -> Found:
