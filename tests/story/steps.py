@@ -107,6 +107,7 @@ STEPS = (
     Step(
         "The end",
         "From inside AWS there are virtually no limits and no cost.",
-        "`unhub serve`, a mirror that keeps serving while Docker Hub refuses, will bring that everywhere.",
+        "`unhub serve`, a mirror that keeps serving while Docker Hub refuses, brings that everywhere.",
+        "test_the_mirror_keeps_every_build_going_while_docker_hub_refuses",
     ),
 )

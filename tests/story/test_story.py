@@ -13,6 +13,7 @@ from scripts.story import page
 
 from tests.command_line import process
 from tests.hub import aws_endpoint, docker_hub, ecr_public, environment
+from tests.mirror import running_mirror
 from tests.story.steps import STEPS
 from tests.tools import ROOT, git_repository, path_with_unhub, run, tool, unhub
 
@@ -214,3 +215,15 @@ def test_the_pitfall_cannot_happen_with_unhub_login_and_is_explained_otherwise(t
     (cause,) = done.json["causes"]
     assert cause["id"] == "ecr-public-no-such-region"
     assert "--region us-east-1" in json.dumps(cause)
+
+
+def test_the_mirror_keeps_every_build_going_while_docker_hub_refuses(tmp_path: Path) -> None:
+    """Not one pull is left; what ECR Public has is served, and what was served once needs nobody any more."""
+    with docker_hub(limit=0) as hub, ecr_public() as ecr, running_mirror(tmp_path, hub, ecr) as mirror:
+        name = "/v2/library/node/manifests/21.7.0-alpine3.19"
+        first = mirror.get(name)
+        assert first.status == 200
+        with hub.refusing(), ecr.refusing():
+            again = mirror.get(name)
+        assert (again.status, again.body) == (200, first.body)
+        assert hub.counts.total == 0

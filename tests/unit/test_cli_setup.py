@@ -136,3 +136,14 @@ def test_every_system_of_the_help_can_be_set_up() -> None:
     for name in setup.SYSTEMS:
         system = plan.system_named(name)
         assert (system.name, bool(system.title)) == (name, True)
+
+
+def test_codebuilds_own_image_needs_no_login_and_is_not_spoken_of(tmp_path: Path) -> None:
+    (tmp_path / "buildspec.yml").write_text(
+        "version: 0.2\nbatch:\n  build-list:\n    - identifier: a\n      env:\n        image: aws/codebuild/standard:7.0\n"
+        "phases:\n  build:\n    commands:\n      - docker build .\n",
+        "utf-8",
+    )
+    done = unhub("setup", "codebuild", cwd=tmp_path)
+    assert "pulled before any step" not in done.text + done.err
+    assert "+      - aws ecr-public get-login-password" in done.text

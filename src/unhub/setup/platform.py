@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from unhub.data.facts import builtin
 from unhub.image.found import Found, PulledBy
+from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.image.source import Source
 from unhub.migrate.look import Lines, LookedAt, look
 from unhub.setup.login_line import HOSTS
@@ -40,10 +42,16 @@ def notes(system: str, source: Source) -> list[Note]:
     places = [
         (lines.line(found.span.start), found.text)
         for found in looked.references
-        if isinstance(found, Found) and found.pulled_by is PulledBy.PLATFORM and found.reference.registry in {*HOSTS, "docker.io"}
+        if isinstance(found, Found) and found.pulled_by is PulledBy.PLATFORM and _concerned(found.reference)
     ]
     if not places:
         return []
     several = f" and {len(places) - 1} more" if len(places) > 1 else ""
     text = f"{places[0][1]}{several}: pulled before any step, so the login does not reach it: {HOW[system]}"
     return [Note(source.path, places[0][0], "platform", text)]
+
+
+def _concerned(reference: Reference) -> bool:
+    """Whether a login to ECR Public would matter: an image from there or from Docker Hub, and none of the CI's own."""
+    own = any(reference.repository.startswith(row.prefix) for row in builtin().lookalike)
+    return reference.registry in HOSTS or (reference.registry == DOCKER_HUB and not own)
