@@ -22,7 +22,6 @@ from unhub.server.distribution.app import Distribution
 from unhub.store.blobs_filesystem import FilesystemBlobs
 from unhub.store.records import Block
 from unhub.store.sql.metadata import SqlMetadata
-from unhub.store.sql.upgrade import is_current, upgrade
 
 NAMES = NameRules(own=frozenset({"local", "conformance"}), hosts={"docker.io": "docker", "registry-1.docker.io": "docker"})
 
@@ -33,8 +32,6 @@ class Application:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._url = f"sqlite:///{folder}/unhub.db"
-        if not is_current(self._url):
-            upgrade(self._url)
         self._distribution: Distribution | None = None
         self.memory = Memory()
         self._blocked: list[str] = []

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.tools import ROOT
+from unhub.store.sql.upgrade import upgrade
 
 READY_SECONDS = 30
 
@@ -104,6 +105,7 @@ def _headers(answer: http.client.HTTPResponse) -> dict[str, str]:
 def serving(folder: Path, *, workers: int = 1, **settings: str) -> Generator[Server]:
     """The registry for as long as the body runs; settings are those of ``tests.protocol.application``, in upper case."""
     folder.mkdir(parents=True, exist_ok=True)
+    upgrade(f"sqlite:///{folder}/unhub.db")
     port = free_port()
     environment = {**os.environ, "UNHUB_TEST_FOLDER": str(folder), **{f"UNHUB_TEST_{key}": value for key, value in settings.items()}}
     command = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -269,24 +271,37 @@ def test_several_workers_serve_the_chunks_of_one_upload(registry: Server, tmp_pa
 
 def test_two_requests_of_one_session_do_not_mix_their_bytes(registry: Server) -> None:
     """The second waits for the first, and is refused then, since its place is taken."""
-    session, held = begin(registry), threading.Event()
+    session, go_on = begin(registry), threading.Event()
 
-    def slowly() -> object:
+    def slowly() -> Iterator[bytes]:
         yield b"a" * 1000
-        held.set()
-        time.sleep(0.5)
+        go_on.wait()
+        time.sleep(0.3)
         yield b"a" * 1000
 
     answers: list[Response] = []
-    first = threading.Thread(target=lambda: answers.append(registry.ask("PATCH", session, slowly(), OCTETS)))  # type: ignore[arg-type]
+    first = threading.Thread(target=lambda: answers.append(registry.ask("PATCH", session, slowly(), OCTETS)))
     first.start()
-    held.wait()
+    wait_for_lock(registry.folder / "uploads" / session.rpartition("/")[2])
+    go_on.set()
     second = chunk(registry, session, b"b" * 1000, 0)
     first.join()
 
     assert answers[0].status == 202
     assert (second.status, second["range"]) == (416, "0-1999")
     assert registry.ask("PUT", f"{session}?digest={digest_of(b'a' * 2000)}").status == 201
+
+
+def wait_for_lock(file: Path) -> None:
+    """Until a request is at the file."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with file.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        time.sleep(0.01)
 
 
 def test_what_came_before_a_client_left_stays(registry: Server) -> None:

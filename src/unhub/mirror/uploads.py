@@ -37,6 +37,9 @@ WRITE: Final = 1024 * 1024
 
 READ: Final = 4 * 1024 * 1024
 
+TOUCHED: Final = 300.0
+"""Seconds between notes that a session is still used: they are written to the disk, and the file tells how far it is."""
+
 LOCK_PATIENCE: Final = 5.0
 """Seconds to wait for another request of the same session: the one whose connection broke may not have noticed yet."""
 
@@ -115,10 +118,11 @@ class Uploads:
 
     async def append(self, key: RepositoryKey, owner: str, upload_id: str, chunk: Chunk) -> Session:
         """Add bytes. What came before a client left stays. Raises :class:`OutOfOrder` and :class:`ServeError`."""
-        await self._check(key, owner, upload_id)
+        found = await self._check(key, owner, upload_id)
         async with self._opened(upload_id) as descriptor:
             size = await self._receive(descriptor, upload_id, chunk)
-        await self._metadata.uploads.advance(upload_id, size, self._now())
+        if self._now() - found.touched_at > TOUCHED:
+            await self._metadata.uploads.advance(upload_id, size, self._now())
         return Session(upload_id, size)
 
     async def finish(self, key: RepositoryKey, owner: str, upload_id: str, digest: Digest, chunk: Chunk) -> None:
@@ -135,7 +139,6 @@ class Uploads:
                 raise _wrong(digest)
             await self._commit(key, upload_id, digest, size)
         self._hashes.pop(upload_id, None)
-        await self._metadata.uploads.end(upload_id)
 
     async def whole(self, key: RepositoryKey, digest: Digest, chunk: Chunk) -> None:
         """A blob in one request. Raises :class:`ServeError`."""
@@ -161,10 +164,19 @@ class Uploads:
 
     async def clean(self, before: float) -> int:
         """Forget sessions and files that nobody has touched since ``before`` (seconds since 1970); how many."""
-        abandoned = await self._metadata.uploads.abandoned(before)
-        for upload in abandoned:
-            await self._forget(upload.id)
-        return len(abandoned) + await asyncio.to_thread(self._sweep, before)
+        gone = 0
+        for upload in await self._metadata.uploads.abandoned(before):
+            if self._touched(upload.id) < before:
+                await self._forget(upload.id)
+                gone += 1
+        return gone + await asyncio.to_thread(self._sweep, before)
+
+    def _touched(self, upload_id: str) -> float:
+        """When the last byte of a session came (seconds since 1970); 0 where it has no file."""
+        try:
+            return self._path(upload_id).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def _sweep(self, before: float) -> int:
         """Files without a session: a process ended in the middle of a request."""
@@ -183,11 +195,12 @@ class Uploads:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self._path(upload_id), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
-    async def _check(self, key: RepositoryKey, owner: str, upload_id: str) -> None:
+    async def _check(self, key: RepositoryKey, owner: str, upload_id: str) -> Upload:
         """The grammar of the id stands before any path is made of it."""
         found = await self._metadata.uploads.get(key, upload_id) if _ID.fullmatch(upload_id) else None
         if found is None or not secrets.compare_digest(found.owner.encode("utf-8"), owner.encode("utf-8")):
             raise _unknown()
+        return found
 
     async def _forget(self, upload_id: str) -> None:
         self._hashes.pop(upload_id, None)
@@ -248,12 +261,10 @@ class Uploads:
         return secrets.compare_digest(hashing.hexdigest(), digest.encoded)
 
     async def _commit(self, key: RepositoryKey, upload_id: str, digest: Digest, size: int) -> None:
-        """First the bytes, then the row, then the link: whatever is acknowledged outlives a kill at any point."""
+        """First the bytes, then the rows: whatever is acknowledged outlives a kill at any point."""
         with _disk():
             await self._blobs.commit(self._path(upload_id), digest)
-        now = self._now()
-        await self._metadata.blobs.add(digest, size, now)
-        await self._metadata.blobs.link(key, digest, now)
+        await self._metadata.blobs.push(key, digest, size, self._now(), upload=upload_id)
 
 
 class _Hashing:

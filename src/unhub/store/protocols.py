@@ -175,6 +175,10 @@ class BlobLinks(Protocol):
         """Let a repository serve a blob."""
         ...
 
+    async def push(self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None) -> None:
+        """Note that a blob is in the blob store, let an own repository serve it, and forget its upload: all or nothing."""
+        ...
+
     async def linked(self, key: RepositoryKey, digest: Digest) -> bool:
         """Whether a repository may serve a blob, stored or not."""
         ...

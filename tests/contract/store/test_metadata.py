@@ -352,3 +352,24 @@ def test_many_writers_lose_nothing(url: str) -> None:
         assert await store.manifests.tags(NODE) == [f"t{number:02}" for number in range(40)]
 
     with_metadata(url, work)
+
+
+def test_a_pushed_blob_is_noted_linked_and_its_upload_over_at_once(url: str) -> None:
+    async def work(store: MetadataStore) -> None:
+        digest = digest_of(LAYER)
+        await store.uploads.begin(Upload("one", APP, "me", 0, 1, 1))
+        await store.uploads.begin(Upload("two", APP, "me", 0, 1, 1))
+
+        await store.blobs.push(APP, digest, len(LAYER), 2, upload="one")
+        other = RepositoryKey("local", "new")
+        await store.blobs.push(other, digest, len(LAYER), 3)
+
+        assert await store.blobs.size(digest) == len(LAYER)
+        assert await store.blobs.linked(APP, digest)
+        assert await store.uploads.get(APP, "one") is None
+        assert await store.uploads.get(APP, "two") is not None
+        made = await store.repositories.get(other)
+        assert made is not None
+        assert made.own
+
+    with_metadata(url, work)

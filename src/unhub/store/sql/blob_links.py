@@ -10,6 +10,7 @@ from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
 from unhub.store.sql.repositories import find_or_create, repository_id
 from unhub.store.sql.schema import blob, manifest_blob, repository, repository_blob, repository_manifest
+from unhub.store.sql.schema import upload as uploads
 
 
 class SqlBlobLinks:
@@ -51,6 +52,17 @@ class SqlBlobLinks:
             number = await find_or_create(connection, key, now)
             row = {"repository_id": number, "digest": str(digest), "linked_at": now}
             await self._database.upsert(connection, repository_blob, row, ["linked_at"])
+
+    async def push(self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None) -> None:
+        """See the protocol."""
+        async with self._database.write() as connection:
+            number = await find_or_create(connection, key, now, own=True)
+            stored = {"digest": str(digest), "size": size, "stored_at": now}
+            await self._database.upsert(connection, blob, stored, ["size", "stored_at"])
+            link = {"repository_id": number, "digest": str(digest), "linked_at": now}
+            await self._database.upsert(connection, repository_blob, link, ["linked_at"])
+            if upload is not None:
+                await connection.execute(delete(uploads).where(uploads.c.id == upload))
 
     async def linked(self, key: RepositoryKey, digest: Digest) -> bool:
         """See the protocol."""
