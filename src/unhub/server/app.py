@@ -32,6 +32,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 FLUSH: Final = 1.0
+HOLD_MARGIN: Final = 10.0
+"""Seconds beyond the longest hold after which a fetcher that does not answer is no longer waited for."""
+
 UPLOAD_LEFT: Final = 86_400.0
 """Seconds after which an upload that nobody goes on with is thrown away."""
 
@@ -98,7 +101,8 @@ async def opened(
         memory = Memory()
         watcher = Watcher(metadata, memory)
         await watcher.start()
-        fetcher = FetcherClient(settings.socket, blobs)
+        patience = max((one.rules.hold for one in settings.upstreams), default=0.0) + HOLD_MARGIN
+        fetcher = FetcherClient(settings.socket, blobs, patience=patience)
         stack.push_async_callback(fetcher.close)
         recorder = Recorder(metadata.pulls)
         stack.push_async_callback(recorder.flush)

@@ -27,6 +27,12 @@ AGAIN: Final = 3.0
 
 CONNECTIONS: Final = 4096
 
+PATIENCE: Final = 60.0
+"""Seconds that a fetcher has to answer where nothing else is said: one that hangs must not hang its workers."""
+
+MARGIN: Final = 2.0
+"""Seconds that an answer may come later than it was promised."""
+
 OPERATION_MAX: Final = 8 * 1024 * 1024
 """Bytes of one line of an operation."""
 
@@ -37,12 +43,14 @@ class FetcherClient:
     Where the fetcher is gone it waits for the next one, and raises a 503 where none comes.
     """
 
-    def __init__(self, socket: Path, blobs: BlobStore) -> None:
+    def __init__(self, socket: Path, blobs: BlobStore, *, patience: float = PATIENCE) -> None:
+        """``patience`` is in seconds: longer than the longest that a question may be held."""
         connector = aiohttp.UnixConnector(path=str(socket), limit=CONNECTIONS)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=None, connect=5.0), base_url="http://fetcher"
         )
         self._blobs = blobs
+        self._patience = patience
         self._flights: dict[tuple[RepositoryKey, Digest], asyncio.Task[SharedFlight]] = {}
         self._link = Link(self._session)
 
@@ -57,7 +65,7 @@ class FetcherClient:
     async def revalidate(self, key: RepositoryKey, name: str) -> None:
         """See the protocol."""
         try:
-            await self._once(wire.REVALIDATE, Asked(key.alias, key.path, name))
+            await self._once(wire.REVALIDATE, Asked(key.alias, key.path, name), MARGIN)
         except (aiohttp.ClientError, OSError, ServeError):
             return
 
@@ -123,23 +131,25 @@ class FetcherClient:
 
         flight = SharedFlight(key, digest, self._link, self._blobs, ended)
         try:
-            await self._patiently(flight.begin)
+            await self._patiently(lambda: asyncio.wait_for(flight.begin(), self._patience))
         except BaseException:
             self._flights.pop((key, digest), None)
             raise
         return flight
 
     async def _question(self, path: str, asked: Asked) -> Answer:
-        return await self._patiently(lambda: self._once(path, asked))
+        seconds = self._patience if asked.wait is None else asked.wait + MARGIN
+        return await self._patiently(lambda: self._once(path, asked, seconds))
 
-    async def _once(self, path: str, asked: Asked) -> Answer:
-        answer = wire.answer.decode(await self._post(path, wire.encode(asked)))
+    async def _once(self, path: str, asked: Asked, seconds: float) -> Answer:
+        answer = wire.answer.decode(await self._post(path, wire.encode(asked), seconds))
         if answer.failed is not None:
             raise answer.failed.error()
         return answer
 
-    async def _post(self, path: str, body: bytes) -> bytes:
-        async with self._session.post(path, data=body) as response:
+    async def _post(self, path: str, body: bytes, seconds: float | None = None) -> bytes:
+        within = aiohttp.ClientTimeout(total=self._patience if seconds is None else seconds)
+        async with self._session.post(path, data=body, timeout=within) as response:
             if response.status != 200:
                 raise ServeError(f"cannot ask the fetcher: {response.status}", status=503, registry_code="UNAVAILABLE", retry_after=5.0)
             return await response.read()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -74,6 +75,7 @@ class Supervisor:
     def run(self, ready: Callable[[], None]) -> int:
         """Start everything, call ``ready``, and return the signal that ended it. Raises :class:`StartFailed`."""
         self._hear_signals()
+        _allow_many_files()
         try:
             self._start_fetcher()
             for number in range(self._settings.workers):
@@ -275,6 +277,13 @@ def _with(settings: ServeSettings, same: tuple[object, ...]) -> ServeSettings:
 
     listen, data, workers = same
     return replace(settings, listen=listen, data=data, workers=workers)  # pyright: ignore[reportArgumentType]
+
+
+def _allow_many_files() -> None:
+    """A connection is an open file: as many as the system allows, where a shell or service manager says 1,024."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _heard(number: int, frame: object) -> None:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from unhub.mirror.memory import Memory
 from unhub.store.protocols import MetadataStore
 
@@ -49,7 +47,7 @@ class Watcher:
             try:
                 async with asyncio.timeout(DEAF):
                     await self.look()
-            except (SQLAlchemyError, TimeoutError, OSError):
+            except Exception:  # whatever it is: who stops listening would serve what is blocked, for ever
                 self._memory.trusted = self.hears
 
     async def look(self) -> None:
