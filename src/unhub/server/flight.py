@@ -128,6 +128,8 @@ class SharedFlight:
                     async for piece in self._passed_on(at, end):
                         yield piece
                     return
+                if self._descriptor is None and self._complete:  # it ended before anybody read, and the file was closed
+                    await self._is_stored()
                 piece = self._piece(at, min(ready, end))
                 yield piece
                 at += len(piece)
