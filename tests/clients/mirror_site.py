@@ -23,8 +23,8 @@ import trustme
 from tests.clients.machine import Machine, machine
 from tests.clients.registries import free_port
 from tests.command_line import process
-from tests.hub import busybox, docker_hub, ecr_public, small_image
-from tests.mirror import Mirror, running_mirror
+from tests.hub import Said, ask, busybox, docker_hub, ecr_public, small_image
+from tests.mirror import Mirror, running_mirror, wait_until
 from tests.tools import tool
 from unhub.demo.catalogue import Entry
 from unhub.demo.handles import Hub
@@ -34,13 +34,16 @@ NODE = "library/node:21.7.0-alpine3.19"
 NAME = "mirror.test"
 """The mirror's name on the machine, for TLS and where a loopback address would be a special case."""
 
+HOLD = 3.0
+"""Seconds for which the mirror lets a client wait for what it does not have."""
+
 FRONTEND = "docker/dockerfile:1"
 """What ``# syntax=docker/dockerfile:1`` names."""
 
 _SETTINGS = """\
 [upstream.docker]
 url = "{hub}"
-hold = 0.2
+hold = {hold}
 stale-while-revalidate = 0
 fresh = [{{ tags = "*", seconds = 0 }}]
 
@@ -64,6 +67,7 @@ class Site:
     machine: Machine
     server: str
     ca: Path | None
+    folder: Path
     _start: Callable[[], AbstractContextManager[Mirror]]
     mirror: Mirror = field(init=False)
 
@@ -80,6 +84,18 @@ class Site:
         self._running.close()
 
     @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """The mirror makes nobody wait for a while, so that its 429 comes at once."""
+        settings = self.folder / "unhub.toml"
+        before = settings.read_text("utf-8")
+        for text in (before.replace(f"hold = {HOLD}", "hold = 0.2"), before):
+            settings.write_text(text, "utf-8")
+            self.stop()
+            self.start()
+            if text != before:
+                yield
+
+    @contextlib.contextmanager
     def mirror_gone(self) -> Iterator[None]:
         """The mirror is not there for a while."""
         self.stop()
@@ -91,12 +107,11 @@ class Site:
     @contextlib.contextmanager
     def upstreams_gone(self) -> Iterator[None]:
         """Neither Docker Hub nor its fallback answers the mirror for a while."""
-        try:
-            with self.hub.refusing(), self.ecr.refusing():
-                yield
-        finally:  # begun anew, it asks upstreams at once, and not in some seconds only
-            self.stop()
-            self.start()
+        with self.hub.refusing(), self.ecr.refusing():
+            yield
+        # The mirror leaves an upstream alone for some seconds that failed several times.
+        names = itertools.count()
+        wait_until(lambda: self._get(f"/v2/library/none-{next(names)}/manifests/1").status == 404, 15, "the mirror still asks nobody")
 
     @property
     def address(self) -> str:
@@ -125,6 +140,10 @@ class Site:
         """The doors by which a repository was asked for."""
         return {door for door, _ in self.answered(name)}
 
+    def _get(self, path: str) -> Said:
+        """Ask the mirror; only where it speaks http."""
+        return ask(self.server + path)
+
     def statuses(self, name: str) -> set[int]:
         """The HTTP statuses of what the mirror answered for a repository."""
         return {int(line["status"]) for line in self._lines() if line.get("name") == name}
@@ -152,12 +171,12 @@ def site(folder: Path, *, tls: bool = False) -> Iterator[Site]:
         machine(hosts=(NAME,), addresses=names, authorities=authority.cert_pem.bytes(), own_etc=True) as own,
     ):
         settings = folder / "unhub.toml"
-        settings.write_text(_SETTINGS.format(hub=hub.url, ecr=ecr.url, quay=quay.url), "utf-8")
+        settings.write_text(_SETTINGS.format(hold=HOLD, hub=hub.url, ecr=ecr.url, quay=quay.url), "utf-8")
 
         def start() -> AbstractContextManager[Mirror]:
             return running_mirror(folder, None, arguments=("--config", settings, *arguments), listen=f"127.0.0.1:{port}")
 
-        made = Site(hub, ecr, quay, real, own, server, ca, start)
+        made = Site(hub, ecr, quay, real, own, server, ca, folder, start)
         try:
             yield made
         finally:

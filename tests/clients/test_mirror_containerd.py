@@ -102,8 +102,9 @@ def test_after_a_429_of_the_mirror_containerd_asks_docker_hub_itself(here: Site,
     here.begin()
     here.hub.add(small_image("somebody's"), "somebody/image:1")
     here.real.add(small_image("somebody's, past the mirror"), "somebody/image:1")
-    here.hub.exhaust()
-    pulled = pull("docker.io/somebody/image:1")
+    with here.impatient():
+        here.hub.exhaust()
+        pulled = pull("docker.io/somebody/image:1")
     assert 429 in here.statuses("docker/somebody/image")
     assert pulled.status == 0, pulled.text
     assert here.real.asked(kind="manifest", status=200)
