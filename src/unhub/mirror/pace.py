@@ -1,18 +1,42 @@
-"""The pace at which a fallback may be asked: a queue of slots, known in advance, so that waiting can be promised."""
+"""The pace at which a fallback may be asked: a queue of slots, known in advance, so that waiting can be promised.
+
+The rate is what the settings or dated facts say; where they say nothing, or too much, it is learnt from refusals.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+FIRST_GAP: Final = 0.05
+"""Seconds between slots after the first refusal of a registry whose rate nobody knows."""
+
+LONGEST_GAP: Final = 2.0
+"""Seconds between slots at most: a registry that refuses even that is left to its breaker."""
+
+SLOWER: Final = 2.0
+"""By how much a refusal stretches the gap; once in :data:`BLAME` seconds, since those under way were sent at the old pace."""
+
+FASTER: Final = 0.97
+"""By how much an answer shrinks the gap again, down to what is configured."""
+
+BLAME: Final = 1.0
 
 
 class Pace:
-    """Slots that lie ``1 / rate`` seconds apart; ``rate`` 0 means that every moment is a slot."""
+    """Slots that lie a gap apart; without a rate every moment is a slot, until the registry refuses."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
-        """``rate`` is in requests a second; ``clock`` gives seconds that never go back."""
-        self._gap = 1 / rate if rate > 0 else 0.0
+        """``rate`` is in requests a second, 0 where it is not known; ``clock`` gives seconds that never go back."""
         self._clock = clock
         self._next = 0.0
+        self._least = self._gap = 1 / rate if rate > 0 else 0.0
+        self._blamed_at = float("-inf")
+
+    @property
+    def rate(self) -> float:
+        """Requests a second at the pace of now; 0 where there is no limit."""
+        return 1 / self._gap if self._gap else 0.0
 
     def free_in(self) -> float:
         """Seconds until the first slot that nobody has taken."""
@@ -28,10 +52,21 @@ class Pace:
         """The slot taken last was not used."""
         self._next = max(self._clock(), self._next - self._gap)
 
-    def pause(self, seconds: float) -> None:
-        """No slot before so many seconds are over: the registry said so."""
-        self._next = max(self._next, self._clock() + seconds)
+    def served(self) -> None:
+        """The registry answered: a pace that was learnt may quicken a little."""
+        if self._gap > self._least:
+            self._gap = max(self._gap * FASTER, self._least)
+            if self._gap < FIRST_GAP / SLOWER and not self._least:
+                self._gap = 0.0
+
+    def refused(self, pause: float) -> None:
+        """The registry said that this was too fast: no slot for ``pause`` seconds, and a slower pace from then on."""
+        now = self._clock()
+        if now - self._blamed_at >= BLAME:
+            self._blamed_at = now
+            self._gap = min(max(self._gap * SLOWER, FIRST_GAP), max(LONGEST_GAP, self._least))
+        self._next = max(self._next, now + max(pause, self._gap))
 
     def set_rate(self, rate: float) -> None:
         """Another rate from here on: a login came or went. Slots that were taken stay as they were."""
-        self._gap = 1 / rate if rate > 0 else 0.0
+        self._least = self._gap = 1 / rate if rate > 0 else 0.0

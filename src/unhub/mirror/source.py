@@ -17,7 +17,7 @@ from unhub.registry.answers import Budget, Fetched, Head
 
 T = TypeVar("T")
 
-PAUSES: Final = {LimitKind.ABUSE: 60.0, LimitKind.LOGINS: 600.0, LimitKind.DATA: 3600.0, LimitKind.RATE: 1.0}
+PAUSES: Final = {LimitKind.ABUSE: 60.0, LimitKind.LOGINS: 600.0, LimitKind.DATA: 3600.0, LimitKind.RATE: 0.2}
 """Seconds to leave a registry alone after a 429 that does not say how long (docker-hub.md, 5; ecr-public.md, 2.5)."""
 
 OTHER_PAUSE: Final = 10.0
@@ -88,7 +88,9 @@ class Source:
     async def get(self, path: str, which: str | Digest) -> Fetched:
         """A manifest; counted as a pull where pulls are counted. Raises :class:`Gone` and :class:`Unavailable`."""
         if self.ledger is None:
-            return await self._ask(lambda: self.registry.get_manifest(self.place.reference(path, which)), None)
+            fetched = await self._ask(lambda: self.registry.get_manifest(self.place.reference(path, which)), None)
+            self.pace.served()
+            return fetched
         told: Budget | None = None
         self.ledger.spend(self.name, self.credential)
         try:
@@ -163,7 +165,7 @@ class Source:
         pause = PAUSES.get(error.kind, OTHER_PAUSE) if wait is None else min(wait, PAUSE_MAX)
         if error.kind is LimitKind.RATE:
             self.breaker.succeeded()
-            self.pace.pause(pause)
+            self.pace.refused(pause)
         else:
             self.breaker.shut(pause)
         return Unavailable(error.message, retry_in=pause, limited=True)
