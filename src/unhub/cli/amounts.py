@@ -9,7 +9,7 @@ def amount(size: float) -> str:
     """Bytes in the unit that gives them one to three digits before the point: ``3.2 GB``."""
     for unit in _UNITS[:-1]:
         if abs(size) < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} {_UNITS[-1]}"
 

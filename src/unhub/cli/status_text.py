@@ -96,10 +96,10 @@ class _Screen:
     def _flights(self, fetcher: Row) -> Iterator[str]:
         flights = cast(dict[str, int], fetcher.get("flights") or {})
         counts = cast(Row, fetcher.get("counts") or {})
-        under_way = ", ".join(f"{number} {name}" for name, number in flights.items() if number)
+        under_way = ", ".join(count(number, name.removesuffix("s")) for name, number in flights.items() if number)
         yield f"fetching  {under_way or 'nothing'}; {amount(counts.get('blob_bytes', 0))} of blobs so far"
         if counts.get("blob_mismatches"):
-            yield self._paint(f"          {count(counts['blob_mismatches'], 'blob')} came with wrong bytes and were thrown away", "red")
+            yield self._paint(f"          {count(counts['blob_mismatches'], 'blob')} came with wrong bytes: thrown away", "red")
 
     def _meter(self, part: float, whole: float, *, empty_is_bad: bool = False) -> str:
         filled = round(self._bar * min(max(part / whole if whole else 0.0, 0.0), 1.0))

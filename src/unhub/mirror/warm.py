@@ -146,10 +146,11 @@ class Warmer:
         return stored
 
     async def _wanted(self, key: RepositoryKey, top: Manifest, platforms: Sequence[str], warmed: Warmed) -> list[Manifest]:
-        """The manifests of the wanted platforms; an image without an index is taken as it is."""
+        """The manifests of the wanted platforms, attestations only with all; an image without an index is taken as it is."""
         if not top.is_index:
             return [top]
-        chosen = [child for child in top.images if child.platform is None or any(matches(child.platform, name) for name in platforms)]
+        rows = top.children if EVERY in platforms else top.images
+        chosen = [child for child in rows if child.platform is None or any(matches(child.platform, name) for name in platforms)]
         if not chosen:
             there = ", ".join(sorted({str(child.platform) for child in top.images}))
             message = f"there is no image for {', '.join(platforms)}, only for {there}"
