@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -30,8 +31,18 @@ def page() -> str:
     for name in COMMANDS:
         command = group.get_command(context, name)
         assert command is not None
-        parts.append(_command(command, click.Context(command, info_name=name, parent=context)))
+        parts += _section(command, click.Context(command, info_name=name, parent=context))
     return "".join(parts)
+
+
+def _section(command: click.Command, context: click.Context) -> Iterator[str]:
+    """A command; of a group the commands below it, too."""
+    yield _command(command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _section(below, click.Context(below, info_name=name, parent=context))
 
 
 def _command(command: click.Command, context: click.Context) -> str:

@@ -1,6 +1,6 @@
 """``make soak``: the long tests, recorded in docs/soak.json with commit, seed, counts and durations.
 
-``--kills N`` and ``--examples N`` make it shorter or longer; ``--seed N`` repeats a run.
+``--kills N``, ``--mirror-kills N`` and ``--examples N`` make it shorter or longer; ``--seed N`` repeats a run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults.kills import FILES, kill_once, project, recover
+from tests.faults.mirror_kills import kill_many
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +68,19 @@ def examples(count: int, seed: int) -> dict[str, object]:
     return {"examples of each property": count, "seed": seed, "failed": int(done.returncode != 0), "result": closing, "seconds": seconds}
 
 
+def mirror_kills(count: int, seed: int) -> dict[str, object]:
+    """Kill a mirror ``count`` times under pushes and pulls; what was acknowledged must stay, and ``cache fsck`` find nothing wrong."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        report = kill_many(Path(name), count, seed)
+    for failure in report.failures:
+        print(failure, file=sys.stderr)
+    seen = {f"of {victim}": number for victim, number in report.kills.most_common()}
+    done = {"whole answers": report.pulled, "answers cut off": report.cut, "pushes acknowledged": len(report.pushed)}
+    found = {"left over, harmless": report.left_over, "failed": len(report.failures)}
+    return {"kills": count, "seed": seed, **seen, **done, **found, "seconds": round(time.monotonic() - start, 1)}
+
+
 def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -74,6 +88,7 @@ def git(*arguments: str) -> str:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kills", type=int, default=500)
+    options.add_argument("--mirror-kills", type=int, default=200)
     options.add_argument("--examples", type=int, default=5000)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     chosen = options.parse_args()
@@ -82,6 +97,7 @@ def main() -> int:
         "changed": bool(git("status", "--porcelain", "--untracked-files=no")),
         "properties": examples(chosen.examples, chosen.seed),
         "kills": kills(chosen.kills, chosen.seed),
+        "kills of the mirror": mirror_kills(chosen.mirror_kills, chosen.seed),
     }
     (ROOT / "docs" / "soak.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(json.dumps(record, indent=2))
