@@ -9,6 +9,7 @@ import pytest
 
 from tests.clients.machine import Ended
 from tests.clients.mirror_site import FRONTEND, NODE, Site, dockerfile_frontend, site
+from tests.hub import small_image
 from tests.mirror import wait_until
 from tests.tools import tool
 from unhub.setup.clients.buildkit import PATH
@@ -86,6 +87,18 @@ def test_an_exhausted_docker_hub_stops_no_official_image(here: Site, build: Buil
     built = build("FROM redis:7.2-alpine\n")
     assert built.status == 0, built.text
     assert here.real.requests == ()
+
+
+def test_after_a_429_of_the_mirror_buildkit_asks_docker_hub_itself(here: Site, build: Build) -> None:
+    here.begin()
+    here.hub.add(small_image("somebody's"), "somebody/image:1")
+    here.real.add(small_image("somebody's, past the mirror"), "somebody/image:1")
+    with here.impatient():
+        here.hub.exhaust()
+        built = build("FROM somebody/image:1\n")
+    assert 429 in here.statuses("docker/somebody/image")
+    assert built.status == 0, built.text
+    assert here.real.asked(kind="manifest", status=200)
 
 
 def test_without_the_mirror_buildkit_asks_the_registry_itself(here: Site, build: Build) -> None:

@@ -231,3 +231,19 @@ def test_somebody_elses_file_is_left_alone_and_nothing_beside_it_is_written(tmp_
     assert "with other content" in ended.err
     assert [file.name for file in path.parent.iterdir()] == ["registries.yaml"]
     assert path.read_text() == "mirrors: {}\n"
+
+
+def test_the_page_about_absent_mirrors_is_written_from_what_is_known() -> None:
+    from scripts.mirror_down import PAGE, page
+
+    assert PAGE.read_text("utf-8") == page(), "run: python -m scripts.mirror_down"
+    for client in CLIENTS.values():
+        if client.gone.tried:
+            assert client.tried.test is not None
+            assert "mirror_gone()" in (ROOT / client.tried.test).read_text("utf-8")
+
+
+def test_the_guide_shows_what_is_written_and_names_every_client() -> None:
+    text = (ROOT / "docs" / "howto" / "mirror.md").read_text("utf-8")
+    assert f"```json\n{daemon_json(MIRRORS['local'])}```" in text
+    assert all(f"`{name}`" in text for name in NAMES)

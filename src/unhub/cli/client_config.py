@@ -184,6 +184,7 @@ def _as_json(client: Client, mirror: Mirror, settings: ClientSettings, written: 
         "mirror_gone": {
             "falls_back": client.gone.falls_back,
             "says": client.gone.says,
+            "limited": client.gone.limited,
             "tried": client.gone.tried,
             "prevent": client.gone.prevent,
         },

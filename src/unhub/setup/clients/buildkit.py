@@ -54,6 +54,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks the registry itself",
+        limited="asks the mirror five times more, at once, then the registry itself",
         tried=True,
         source="tests/clients/test_mirror_buildkit.py",
         prevent="name the mirror in references, or close the way to registry-1.docker.io in the network",

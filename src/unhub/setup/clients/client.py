@@ -54,11 +54,12 @@ class Tried:
 class Gone:
     """What a client does when the mirror does not answer. ``falls_back`` is whether it then asks Docker Hub itself.
 
-    ``prevent`` says how to forbid that.
+    ``limited`` is what it does when the mirror answers 429; ``prevent`` says how to forbid that it goes past the mirror.
     """
 
     falls_back: bool
     says: str
+    limited: str
     tried: bool
     source: str
     prevent: str | None = None

@@ -43,6 +43,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="does as docker: asks Docker Hub itself, from an address that it shares with strangers",
+        limited="does as docker",
         tried=False,
         source="as docker",
         prevent="as for docker",

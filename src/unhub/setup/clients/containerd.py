@@ -79,6 +79,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks the `server` of hosts.toml, which is the registry itself, after a refused connection, a time-out (30 s) or a 5xx",
+        limited="asks the mirror five times more, at once, then the registry itself",
         tried=True,
         source="tests/clients/test_mirror_containerd.py; containerd#9206",
         prevent="write the mirror's URL as `server`",
@@ -88,6 +89,7 @@ CLIENT = Client(
         Fact("requests to a mirror carry ?ns= with the registry of the reference", "containerd docs/hosts.md", _READ),
         Fact("config_path stands under io.containerd.cri.v1.images since 2.0", "containerd docs/hosts.md; containerd#10074", _READ),
         Fact("ctr does not use config_path but --hosts-dir", "containerd#6438", _READ),
+        Fact("a 429 is asked again at once, five times", "containerd core/remotes/docker/resolver.go retryRequest", _READ),
         Fact("a connection attempt takes up to 30 s (dial_timeout)", "containerd docs/hosts.md", _READ),
     ),
 )

@@ -88,6 +88,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks Docker Hub itself, without a word to the user; so do builds",
+        limited="asks Docker Hub itself at once",
         tried=True,
         source="tests/clients/test_mirror_docker.py",
         prevent="name the mirror in references (FROM MIRROR/docker/library/node:20), or close the way to Docker Hub in the network",

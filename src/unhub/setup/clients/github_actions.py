@@ -63,6 +63,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="does as docker and BuildKit: asks Docker Hub itself",
+        limited="does as docker and BuildKit",
         tried=False,
         source="as docker",
         prevent="as for docker",

@@ -44,7 +44,14 @@ CLIENT = Client(
     title="GitLab Runner",
     settings=settings,
     tried=Tried("there is no GitLab here; the daemon.json is the one that `docker` was tried with"),
-    gone=Gone(falls_back=True, says="does as docker: asks Docker Hub itself", tried=False, source="as docker", prevent="as for docker"),
+    gone=Gone(
+        falls_back=True,
+        says="does as docker: asks Docker Hub itself",
+        limited="does as docker",
+        tried=False,
+        source="as docker",
+        prevent="as for docker",
+    ),
     facts=(
         Fact("docker-in-docker takes --registry-mirror, or daemon.json as a volume", "gitlab-org/gitlab-runner#27171", _READ),
         Fact("[[runners.docker.services]] takes a command, too", "gitlab-org/gitlab-runner!2525", _READ),

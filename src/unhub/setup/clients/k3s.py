@@ -43,6 +43,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks the registry itself: containerd's default endpoint is always the last one",
+        limited="does as containerd",
         tried=False,
         source="docs.k3s.io/installation/private-registry, default endpoint fallback",
         prevent="start the nodes with --disable-default-registry-endpoint (k3s of January 2024 or newer)",

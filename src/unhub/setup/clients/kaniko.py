@@ -67,6 +67,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks the registry itself",
+        limited="not known",
         tried=False,
         source="kaniko README, --registry-map",
         prevent="--skip-default-registry-fallback (1.13 or newer)",

@@ -49,6 +49,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="does as containerd: asks the registry itself",
+        limited="does as containerd",
         tried=False,
         source="as containerd",
         prevent="as for containerd",

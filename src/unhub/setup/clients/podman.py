@@ -56,6 +56,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=True,
         says="asks the registry itself, for anything that the mirror does not answer with the image",
+        limited="waits as Retry-After says (a minute at most) and asks again, up to five times, then the registry itself",
         tried=True,
         source="tests/clients/test_mirror_podman.py",
         prevent='write the mirror as the `location` of prefix "docker.io", without a [[registry.mirror]]',
@@ -63,6 +64,7 @@ CLIENT = Client(
     facts=(
         Fact("mirrors are tried in order, then `location` itself", "containers-registries.conf(5)", _READ),
         Fact("certificates lie in /etc/containers/certs.d/HOST[:PORT]/*.crt", "containers-certs.d(5)", _READ),
+        Fact("a 429 is waited out: Retry-After, at most 60 s, five times", "containers/image v5.23.1 docker/docker_client.go", _READ),
         Fact("short names are resolved before mirrors are looked at", "containers-registries.conf(5)", _READ),
     ),
 )

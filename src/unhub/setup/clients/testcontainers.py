@@ -38,6 +38,7 @@ CLIENT = Client(
     gone=Gone(
         falls_back=False,
         says="fails: the mirror stands in the names",
+        limited="does as docker with a name of the mirror: the pull fails",
         tried=False,
         source=_GO,
     ),
