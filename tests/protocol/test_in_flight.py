@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Generator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.protocol.content import digest_of, fresh
 from tests.protocol.serving import Response, Server
+from tests.tools import tool
 
 SIZE = 3_000_000
 
@@ -185,3 +187,26 @@ def test_a_client_that_leaves_is_noticed(flight: Flight) -> None:
 
     assert answers[0].body == flight.data
     assert b"Traceback" not in (flight.server.folder / "server.log").read_bytes()
+
+
+def test_over_http_2_the_stream_is_reset(flight: Flight, tmp_path: Path) -> None:
+    flight.publish(1_000_000)
+    command = [
+        tool("curl"),
+        "-sS",
+        "--http2-prior-knowledge",
+        "--max-time",
+        "20",
+        "-o",
+        str(tmp_path / "got"),
+        flight.server.url + flight.path,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as curl:
+        end = time.monotonic() + 10
+        while (not (tmp_path / "got").exists() or (tmp_path / "got").stat().st_size < 900_000) and time.monotonic() < end:
+            time.sleep(0.02)
+        flight.fail()
+        said = curl.communicate(timeout=20)[1]
+
+    assert curl.returncode not in (0, 28), said
+    assert (tmp_path / "got").stat().st_size <= 1_000_000

@@ -157,6 +157,15 @@ class Pull:
             raise ServeError(f"cannot serve {digest}: {key} has no such blob", status=404, registry_code="BLOB_UNKNOWN")
         return BlobAnswer(flight=await self._upstreams.blob(key, digest))
 
+    async def blob_size(self, key: RepositoryKey, digest: Digest) -> BlobAnswer:
+        """A blob for who wants no byte of it: nothing is fetched where a manifest tells its size. Raises :class:`ServeError`."""
+        self._check_blocked(digest)
+        if await self.holds(key, digest) is None and key.alias in self._rules and await self._may_read(key):
+            size = await self._metadata.blobs.expected_size(key, digest)
+            if size is not None:
+                return BlobAnswer(stored=BlobInfo(size))
+        return await self.blob(key, digest)
+
     async def holds(self, key: RepositoryKey, digest: Digest) -> BlobInfo | None:
         """A blob that is stored and that everybody may read from this repository, or ``None``; asks nobody."""
         if self._memory.blocked(digest) is not None or not await self._metadata.blobs.linked(key, digest):

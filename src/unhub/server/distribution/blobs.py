@@ -35,7 +35,8 @@ class Blobs:
         """A blob or a range of it, for GET and HEAD, and where it comes from. Raises :class:`ServeError`."""
         digest = parse_digest(request.route.reference)
         name = request.repository
-        found = await self._pull.blob(name.key, digest)
+        asked = self._pull.blob_size if request.method == "HEAD" else self._pull.blob
+        found = await asked(name.key, digest)
         headers = content_digest(digest)
         if name.namespace is not None:
             headers.append((b"oci-namespace", name.namespace.encode("ascii")))
