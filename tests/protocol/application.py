@@ -63,7 +63,11 @@ class Application:
             require_blobs=settings.get("REQUIRE_BLOBS", "0") == "1",
         )
         push = Push(metadata, blobs, self._folder / "uploads", self.memory, rules, now=time.time)
-        access = Access(push_password=settings.get("PASSWORD"), loopback_only=settings.get("LOOPBACK", "1") == "1")
+        access = Access(
+            push_password=settings.get("PASSWORD"),
+            loopback_only=settings.get("LOOPBACK", "1") == "1",
+            push_hosts=frozenset(settings.get("PUSH_HOSTS", "").split()),
+        )
         return Distribution(pull, push, blobs, NAMES, access=access)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from unhub.image.digest import Digest
 from unhub.image.errors import UnhubError
+from unhub.server.distribution.files import SMALL_PIECE, read_file
 
 Header = tuple[bytes, bytes]
 Message = dict[str, Any]
@@ -93,14 +94,19 @@ def matches(headers: Sequence[Header], digest: Digest) -> bool:
     return False
 
 
-async def deliver(answer: Answer, method: str, receive: Receive, send: Send) -> None:
-    """Send an answer. A stream that fails, or ends early, leaves the connection cut instead of ended."""
+async def deliver(answer: Answer, method: str, receive: Receive, send: Send, has_room: Callable[[], bool] = lambda: True) -> None:
+    """Send an answer. A stream that fails, or ends early, leaves the connection cut instead of ended.
+
+    ``has_room`` says whether the server may read a file itself, which is quick and takes more memory.
+    """
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if method == "HEAD" or (answer.path is None and answer.stream is None):
             await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
-        elif answer.path is not None:
+        elif answer.path is not None and (answer.size <= SMALL_PIECE or has_room()):
             await send({"type": "http.response.pathsend", "path": str(answer.path)})
+        elif answer.path is not None:
+            await _stream(read_file(answer.path, 0, answer.size, SMALL_PIECE), answer.size, receive, send)
         elif answer.stream is not None:
             await _stream(answer.stream, answer.size, receive, send)
     finally:

@@ -50,13 +50,18 @@ class Distribution:
         access: Access | None = None,
         recorder: Recorder | None = None,
         now: Callable[[], float] = time.time,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls."""
+        """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls.
+
+        ``has_room`` says whether the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`.
+        """
         self._pull = pull
         self._push = push
         self._names = names
         self._access = access or Access()
         self._recorder = recorder
+        self._has_room = has_room
         self._known: dict[Path, Known] = {}
         self._ready = ReadyAnswers(pull.memory, now)
         self._manifests = ManifestReads(pull)
@@ -110,7 +115,7 @@ class Distribution:
             made = refusal(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
         if request is None or not self._is_told(scope):
             self._tell(scope, made, request and request.name, "" if request is None else request.route.reference, "")
-        await deliver(made, scope["method"], receive, send)
+        await deliver(made, scope["method"], receive, send, self._has_room)
         if unforeseen is not None:
             raise unforeseen
 
@@ -162,7 +167,7 @@ class Distribution:
         manifest, blob = self._get_manifest, self._get_blob
         session: dict[str, Handler] = {"GET": uploads.status, "PATCH": uploads.append, "PUT": uploads.finish, "DELETE": uploads.cancel}
         return {
-            Kind.BASE: {"GET": _base, "HEAD": _base},
+            Kind.BASE: {"GET": self._base, "HEAD": self._base},
             Kind.CATALOG: {"GET": catalog, "HEAD": catalog},
             Kind.MANIFEST: {"GET": manifest, "HEAD": manifest, "PUT": writes.put, "DELETE": writes.delete},
             Kind.BLOB: {"GET": blob, "HEAD": blob, "DELETE": self._blobs.delete},
@@ -171,6 +176,11 @@ class Distribution:
             Kind.TAGS: {"GET": tags, "HEAD": tags},
             Kind.REFERRERS: {"GET": referrers, "HEAD": referrers},
         }
+
+    async def _base(self, request: Request) -> Answer:
+        """Anonymous reads are answered without a challenge: clients that use this as a mirror cannot take one."""
+        self._access.visitor(request.scope)
+        return answer(200, [JSON], b"{}")
 
     async def _get_manifest(self, request: Request) -> Answer:
         made, found = await self._manifests.get(request)
@@ -213,9 +223,3 @@ class Distribution:
         if self._recorder is not None:
             note: Note | None = scope.get("unhub.note")
             self._recorder.pulled(key, found.manifest.digest, which, "" if note is None else note.caller, made.size)
-
-
-async def _base(request: Request) -> Answer:
-    """Anonymous reads are answered without a challenge: clients that use this as a mirror cannot take one."""
-    del request
-    return answer(200, [JSON], b"{}")

@@ -11,15 +11,18 @@ from typing import Final
 PIECE: Final = 256 * 1024
 """Bytes that are read and sent at once."""
 
+SMALL_PIECE: Final = 32 * 1024
+"""The same where there are many clients."""
+
 _AT_ONCE: Final = getattr(os, "RWF_NOWAIT", 0)
 
 
-async def read_file(path: Path, start: int, end: int) -> AsyncGenerator[bytes]:
+async def read_file(path: Path, start: int, end: int, piece_max: int = PIECE) -> AsyncGenerator[bytes]:
     """The bytes from ``start`` up to, not including, ``end``; fewer where the file is shorter. Raises ``OSError``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while start < end:
-            wanted = min(PIECE, end - start)
+            wanted = min(piece_max, end - start)
             piece = _from_memory(descriptor, wanted, start) or await asyncio.to_thread(os.pread, descriptor, wanted, start)
             if not piece:
                 return
