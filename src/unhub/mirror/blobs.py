@@ -24,7 +24,10 @@ ATTEMPTS: Final = 6
 """Transfers that may fail in a row without a byte of progress."""
 
 STALL: Final = 10.0
-"""Seconds without a byte after which a transfer counts as broken off."""
+"""Seconds without enough bytes (:data:`SLOWEST`) after which a transfer counts as broken off."""
+
+SLOWEST: Final = 1000.0
+"""Bytes a second below which a transfer counts as broken off, too: by then another source, or a new connection, is better."""
 
 READ: Final = 1024 * 1024
 
@@ -249,13 +252,17 @@ class BlobFetcher:
                 reference, flight.digest, size=flight.size, begun=begun, withhold=False, on_size=flight.learn_size
             )
             async with stream as chunks:
-                iterator = aiter(chunks)
+                iterator, until, enough = aiter(chunks), _seconds() + STALL, growing.reached + SLOWEST * STALL
                 while True:
-                    async with asyncio.timeout(STALL):
+                    async with asyncio.timeout(max(until - _seconds(), STALL / 20)):
                         chunk = await anext(iterator, None)
                     if chunk is None:
                         return
                     await self._append(flight, growing, chunk)
+                    if growing.reached >= enough:
+                        until, enough = _seconds() + STALL, growing.reached + SLOWEST * STALL
+                    elif _seconds() > until:
+                        raise TimeoutError
 
     async def _append(self, flight: BlobFlight, growing: _Growing, chunk: bytes) -> None:
         try:
@@ -302,6 +309,10 @@ class _Growing:
         """Throw everything away."""
         os.ftruncate(self._descriptor, 0)
         self.hash, self.reached = _new_hash(digest), 0
+
+
+def _seconds() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _new_hash(digest: Digest) -> Hash:

@@ -10,6 +10,7 @@ import msgspec
 
 from unhub.image.errors import AccessRefused, BadAnswer, LimitKind, NotFound, RateLimited, RegistryError
 from unhub.registry.exchange import Answer
+from unhub.registry.challenge import parse_challenges
 from unhub.registry.limits import budget, limit_kind, retry_after
 
 WORDS_MAX: Final = 160
@@ -43,6 +44,8 @@ def failure(answer: Answer, *, action: str, place: str, host: str, secrets: Iter
         return BadAnswer(said, host=host, status=answer.status, hint="Open the address in a browser: it may say why")
     if answer.status == 404 or code in _UNKNOWN:
         return NotFound(said, host=host, status=answer.status, hint=None if words else "No such tag, digest or repository is known there")
+    if answer.status == 401 and _refuses_own_tokens(answer):  # says nothing about the repository
+        return BadAnswer(f"{said}: it does not take the tokens of its own token service", host=host, status=answer.status)
     if answer.status in (401, 403):
         return AccessRefused(said, host=host, status=answer.status, hint=hint)
     if answer.status in (200, 206) or 300 <= answer.status < 400:
@@ -51,6 +54,12 @@ def failure(answer: Answer, *, action: str, place: str, host: str, secrets: Iter
         return RegistryError(said, host=host, status=407, hint="The proxy wants a login: put it into HTTPS_PROXY")
     later = "The registry has a fault of its own; try again later" if answer.status >= 500 else None
     return RegistryError(said, host=host, status=answer.status, hint=later)
+
+
+def _refuses_own_tokens(answer: Answer) -> bool:
+    """Whether a challenge says that the token itself is bad (RFC 6750, 3.1), which it is not: it is as fresh as can be."""
+    challenges = parse_challenges(answer.all("www-authenticate"))
+    return any(one.scheme == "bearer" and one.parameters.get("error") == "invalid_token" for one in challenges)
 
 
 def code_of(answer: Answer) -> str:
