@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from unhub.image.digest import Digest
 from unhub.image.manifest import Manifest
+from unhub.mirror.ballast import Ballast
 from unhub.mirror.capacity import Capacity, Volume
 from unhub.store.protocols import BlobStore, MetadataStore
 from unhub.store.records import RepositoryKey
@@ -22,7 +24,7 @@ LOW_WATER: Final = 0.9
 """The share of the cap down to which images are evicted, once the cache has grown beyond the cap."""
 
 ROOM: Final = 256 * 1024 * 1024
-"""Bytes that are made free at once where a volume is full."""
+"""Bytes that are made free at once where a volume is full, or a tenth of what is used, if that is less."""
 
 DEPTH_MAX: Final = 4
 """Levels of indexes within indexes that are looked into."""
@@ -81,10 +83,12 @@ class Evictor:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         times: Times | None = None,
         chores: Sequence[Callable[[], Awaitable[object]]] = (),
+        ballast: Path | None = None,
     ) -> None:
         """``volume`` looks at the volume of the blobs, ``in_flight`` names what is being fetched; ``now`` is seconds since 1970.
 
-        ``chores`` are what else must be tidied up from time to time (abandoned uploads, old rows).
+        ``chores`` are what else must be tidied up from time to time (abandoned uploads, old rows). ``ballast`` is a file of a few
+        megabytes that is given up where the volume is full: even taking rows out of a database needs space.
         """
         self._metadata = metadata
         self._blobs = blobs
@@ -95,6 +99,7 @@ class Evictor:
         self._sleep = sleep
         self._times = times or Times()
         self._chores = chores
+        self._ballast = Ballast(ballast, volume)
         self._leaving: dict[Digest, float] = {}
         self._room = asyncio.Lock()
         self.done = Evictions()
@@ -132,6 +137,7 @@ class Evictor:
             await self.evict_down_to(int(cap * LOW_WATER), untouched_since=now - self._times.young)
         await self._discard(self._times.grace)
         await self._sweep(None)
+        await asyncio.to_thread(self._ballast.take)
 
     def let_go(self, digests: Iterable[Digest]) -> None:
         """Blobs whose rows were removed (a purge): their files follow as those of evicted ones do."""
@@ -176,12 +182,20 @@ class Evictor:
         async with self._room:
             if self.done.last_at is not None and self.done.last_at >= full_since:
                 return True  # somebody else waited for room, too, and made it
-            used = await self._metadata.eviction.usage()
-            freed = await self.evict_down_to(max(0, used - ROOM), untouched_since=full_since - self._times.urgent)
-            await self._discard(0.0)
-            await self._sleep(self._times.urgent)
-            swept = await self._sweep(self._times.urgent)
-            return freed > 0 or swept > 0
+            await asyncio.to_thread(self._ballast.drop)
+            try:
+                return await self._make_room(full_since)
+            except Exception as error:
+                self.done.failure = f"no room could be made: {type(error).__name__}: {error}"
+                return False
+
+    async def _make_room(self, full_since: float) -> bool:
+        used = await self._metadata.eviction.usage()
+        freed = await self.evict_down_to(used - max(1, min(ROOM, used // 10)), untouched_since=full_since - self._times.urgent)
+        await self._discard(0.0)
+        await self._sleep(self._times.urgent)
+        swept = await self._sweep(self._times.urgent)
+        return freed > 0 or swept > 0
 
     async def _evict(self, key: RepositoryKey, digest: Digest) -> int | None:
         """Evict one image; the bytes that this frees, ``None`` where it has to stay."""

@@ -87,7 +87,13 @@ class FetcherProcess:
     def _evictor(self, stores: Stores, in_flight: Callable[[], frozenset[Digest]]) -> Evictor:
         data = self._settings.data
         return Evictor(
-            stores.metadata, stores.blobs, self._settings.cache_size, lambda: volume_of(data), in_flight=in_flight, now=time.time
+            stores.metadata,
+            stores.blobs,
+            self._settings.cache_size,
+            lambda: volume_of(data),
+            in_flight=in_flight,
+            now=time.time,
+            ballast=data / "run" / "ballast",
         )
 
 
