@@ -44,7 +44,7 @@ class Times:
     """All in seconds.
 
     ``interval`` lies between two looks, ``orphans`` between two looks at every file, ``chores``
-    between two rounds of chores. ``grace`` is how long a file outlives
+    between two rounds of chores and two searches for content that nothing uses. ``grace`` is how long a file outlives
     its row, ``urgent`` the same where the volume is full. What was used within ``young`` stays; what no image uses goes
     after ``unused``.
     """
@@ -101,6 +101,7 @@ class Evictor:
         self._chores = chores
         self._ballast = Ballast(ballast, volume)
         self._leaving: dict[Digest, float] = {}
+        self._collect_at = 0.0
         self._room = asyncio.Lock()
         self.done = Evictions()
 
@@ -130,8 +131,10 @@ class Evictor:
     async def tend(self) -> None:
         """One look: unused content goes, images go where the cap is exceeded, and files whose time has come."""
         now = self._now()
-        for digest, _size in await self._metadata.eviction.collect(now - self._times.unused):
-            self._leaving.setdefault(digest, now)
+        if now >= self._collect_at:
+            self._collect_at = now + self._times.chores
+            for digest, _size in await self._metadata.eviction.collect(now - self._times.unused):
+                self._leaving.setdefault(digest, now)
         used, cap = await self.usage()
         if used > cap:
             await self.evict_down_to(int(cap * LOW_WATER), untouched_since=now - self._times.young)
