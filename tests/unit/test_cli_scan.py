@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import POD, git, process, repository, unhub
+from unhub.cli.wishes import wishes_of
 from unhub.migrate.reports.records import FIELDS
 
 MIXED = """\
@@ -34,6 +35,15 @@ spec:
       image: nginx # unhub: ignore
     - name: wrong
       image: Node/UPPER:20
+"""
+
+CURATED = """\
+version: 0.2
+batch:
+  build-list:
+    - identifier: images
+      env: {image: aws/codebuild/standard:7.0}
+phases: {build: {commands: [docker run -d redis:7.2-alpine]}}
 """
 
 
@@ -90,6 +100,18 @@ def test_each_reference_is_in_one_class_and_the_summary_counts_them(tree: Path) 
     assert summary["registries"]["docker.io"] == {"references": 3, "images": 3}
     assert summary["changed_files"] == ["app/pod.yaml"]
     assert summary["run"] is None
+
+
+def test_a_name_that_only_looks_like_docker_hubs_is_not_counted_as_an_image_from_there(tmp_path: Path) -> None:
+    (tmp_path / "buildspec.yml").write_text(CURATED)
+    found = unhub("scan", "--format", "json", cwd=tmp_path)
+    assert [row["class"] for row in found.json["findings"]] == ["not-docker-hub", "migratable"]
+    assert found.json["summary"]["registries"] == {"docker.io": {"references": 1, "images": 1}}
+    (tmp_path / "scan.json").write_bytes(found.out)
+    assert unhub("report", "--format", "json", "scan.json", cwd=tmp_path).json["summary"]["docker_hub_pulls"] == 1
+    assert wishes_of(str(tmp_path / "scan.json")) == ["docker.io/library/redis:7.2-alpine"]
+    forecast = unhub("limits", "--offline", "--format", "json", cwd=tmp_path).json
+    assert [row["reference"] for row in forecast["images"]["now"]] == ["docker.io/library/redis:7.2-alpine"]
 
 
 def test_the_offsets_cover_the_text_in_bytes_and_the_column_counts_characters(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def _of_scan(document: dict[str, Any]) -> Iterator[str]:
     """What ``unhub scan --format json`` found, but for what nobody pulls from a registry."""
     for row in cast(list[dict[str, Any]], document["findings"]):
         name = row.get("canonical")
-        if isinstance(name, str) and row.get("class") not in _NOT_PULLED:
+        own = row.get("class") == "not-docker-hub" and str(name).startswith("docker.io/")  # a CI's own name: aws/codebuild/…
+        if isinstance(name, str) and row.get("class") not in _NOT_PULLED and not own:
             yield name
 
 

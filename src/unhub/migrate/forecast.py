@@ -15,7 +15,7 @@ from typing import Final
 from unhub.image.found import Class, Found, PulledBy
 from unhub.image.reference import DOCKER_HUB, Reference
 from unhub.migrate.plan import Plan
-from unhub.migrate.reports.records import NOT_PULLED
+from unhub.migrate.reports.records import is_pulled
 
 ECR_PUBLIC: Final = "public.ecr.aws"
 ECR_PUBLIC_DUAL_STACK: Final = "ecr-public.aws.com"
@@ -78,7 +78,7 @@ def pulled_by(plan: Plan, *, migrated: bool) -> list[Pulled]:
     """
     found: dict[tuple[Reference, bool], Pulled] = {}
     for item in plan.items:
-        if item.decision.class_ in NOT_PULLED or not isinstance(item.finding, Found):
+        if not isinstance(item.finding, Found) or not is_pulled(item.decision.class_, item.finding.reference):
             continue
         target = item.decision.target
         moves = migrated and item.decision.class_ is Class.MIGRATABLE and target is not None

@@ -155,6 +155,8 @@ def _repository(scan: _Scan, name: str) -> Repository:
         if image is None:
             repository.unknown += 1
             continue
+        if finding.class_ is Class.NOT_DOCKER_HUB and _registry(image) == DOCKER_HUB:
+            continue  # a name of the CI's own (aws/codebuild/…), which no registry serves
         target = None if moved else finding.target
         use = uses.setdefault((image, finding.class_, finding.reason), Use(name, image, finding.class_, target, finding.reason))
         use.references += 1

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final
 
 from unhub.image.found import Class, Found
+from unhub.image.reference import Reference
 from unhub.migrate.item import Item
 from unhub.migrate.plan import Plan
 from unhub.migrate.verification.verdict import Verdict, verified
@@ -37,6 +38,12 @@ FIELDS: Final = (
 
 NOT_PULLED: Final = frozenset({Class.STAGE, Class.BUILD_OUTPUT, Class.INVALID})
 """Classes of what nobody pulls from a registry."""
+
+
+def is_pulled(class_: Class, reference: Reference) -> bool:
+    """Whether some registry is asked for it: neither one of :data:`NOT_PULLED` nor a name that only looks like Docker Hub's."""
+    return class_ not in NOT_PULLED and not (class_ is Class.NOT_DOCKER_HUB and reference.is_docker_hub)
+
 
 Record = dict[str, object]
 
@@ -102,12 +109,12 @@ def by_class(plan: Plan) -> dict[str, int]:
 
 
 def by_registry(plan: Plan) -> dict[str, dict[str, int]]:
-    """References and distinct images a registry, as the tree now stands, the most used first."""
+    """References and distinct images a registry, as the tree now stands, the most used first; only what is pulled."""
     references: Counter[str] = Counter()
     images: dict[str, set[str]] = {}
     for item in plan.items:
         finding = item.finding
-        if isinstance(finding, Found):
+        if isinstance(finding, Found) and is_pulled(item.decision.class_, finding.reference):
             now = item.decision.target if item.applied and item.decision.target else finding.reference.canonical
             references[now.registry] += 1
             images.setdefault(now.registry, set()).add(str(now))
