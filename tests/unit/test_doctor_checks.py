@@ -408,6 +408,18 @@ def test_a_file_that_cannot_be_read_is_told() -> None:
     assert "line 1" in found.evidence[0]
 
 
+def test_a_file_that_several_programs_read_is_told_once(tmp_path: Path) -> None:
+    broken = CredentialsError("cannot read ~/.docker/config.json: line 1", hint="Mend the file")
+    found = verdict("stored-logins", machine(logins=(Logins("docker", broken), Logins("podman", broken))))
+    assert found.says == "stored logins cannot be read, so pulls fail or go on without a login"
+    assert (len(found.evidence), len(found.remedies)) == (1, 1)
+    mixed = verdict(
+        "stored-logins", machine(logins=(Logins("podman", broken), config(tmp_path, {"auths": {"public.ecr.aws": entry(-60)}})))
+    )
+    assert mixed.says.startswith("a stored login for ECR Public is of no use")
+    assert commands(mixed) == [None, "docker logout public.ecr.aws"]
+
+
 def test_helpers_are_asked_for_their_list(tmp_path: Path) -> None:
     logins = (config(tmp_path, {"credsStore": "pass", "credHelpers": {"public.ecr.aws": "ecr-login"}}),)
     works = {"docker-credential-pass list": Ran(0, "{}", ""), "docker-credential-ecr-login list": Ran(0, "{}", "")}
