@@ -219,7 +219,7 @@ def test_what_is_no_policy_is_unreadable_at_its_place(tmp_path: Path, content: b
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     ended = unhub("iam-policy", "--check", "nowhere.json", cwd=tmp_path)
-    assert (ended.status, ended.err.splitlines()[0]) == (3, "unhub: cannot read nowhere.json: No such file or directory")
+    assert (ended.status, ended.err.splitlines()[0]) == (2, "unhub: cannot read the policy nowhere.json: there is no such file")
 
 
 # The printed commands, run by sh and the real aws against a server that writes down what it is asked

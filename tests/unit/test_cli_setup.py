@@ -147,3 +147,9 @@ def test_codebuilds_own_image_needs_no_login_and_is_not_spoken_of(tmp_path: Path
     done = unhub("setup", "codebuild", cwd=tmp_path)
     assert "pulled before any step" not in done.text + done.err
     assert "+      - aws ecr-public get-login-password" in done.text
+
+
+def test_without_a_ci_the_message_names_those_there_are(tmp_path: Path) -> None:
+    done = unhub("setup", cwd=tmp_path)
+    assert done.status == 2
+    assert done.err.splitlines()[0].startswith("unhub: Missing argument 'CI'. Choose from: codebuild, github-actions, gitlab-ci, ")

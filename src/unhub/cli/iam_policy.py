@@ -198,6 +198,8 @@ def _read(name: str) -> bytes:
         else:
             with open(name, "rb") as file:
                 data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise UsageError(f"cannot read the policy {name}: there is no such file", hint="A - reads it from standard input") from None
     except OSError as error:
         raise UnreadableError(f"cannot read {name}: {error.strerror or error}") from None
     if len(data) > LARGEST:

@@ -71,7 +71,7 @@ def _usage(error: ClickException) -> int:
         return 2
     context = error.ctx if isinstance(error, UsageError) else None
     hint = f"`{context.command_path} --help` explains the options" if context else None
-    return _complain(error.format_message(), hint=hint, status=2)
+    return _complain(" ".join(error.format_message().split()), hint=hint, status=2)  # click writes a list over several lines
 
 
 def _complain(message: str, *, status: int, hint: str | None = None) -> int:
