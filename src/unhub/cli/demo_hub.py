@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import secrets
 import shutil
 import signal
 import sys
-import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import click
 
 from unhub.cli.output import colourful, say, styled, write
-from unhub.image.errors import UsageError, WriteFailed
+from unhub.cli.ready_file import write_ready_file
+from unhub.image.errors import UsageError
 
 if TYPE_CHECKING:
     from unhub.demo.catalogue import Difference
@@ -95,7 +94,7 @@ def command(**options: Any) -> int:
         facts = _facts(hub, ecr, api, token)
         write(_introduction(facts, styles=colourful(sys.stdout)))
         if options["ready_file"]:
-            stack.enter_context(_ready(options["ready_file"], facts))
+            stack.callback(write_ready_file(options["ready_file"], facts))
         ended_by = signal.sigwait({signal.SIGINT, signal.SIGTERM})
         say("ending")
     return INTERRUPTED if ended_by == signal.SIGINT else 0
@@ -263,23 +262,3 @@ def _introduction(facts: dict[str, Any], *, styles: bool) -> str:
 
 def _amount(number: int | None) -> str:
     return "unlimited pulls" if number is None else f"{number} pull{'' if number == 1 else 's'}"
-
-
-def _ready(path: Path, facts: dict[str, Any]) -> ExitStack:
-    """Write the ready file, whole or not at all and for this user alone; it goes away with us."""
-    folder = path.absolute().parent
-    try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(facts, indent=2) + "\n")
-        Path(name).replace(path)
-    except OSError as error:
-        raise WriteFailed(f"cannot write {path}: {error.strerror or error}") from None
-    stack = ExitStack()
-
-    def forget() -> None:
-        with suppress(OSError):
-            path.unlink()
-
-    stack.callback(forget)
-    return stack

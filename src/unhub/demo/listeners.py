@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from unhub.demo.exchange import Site
 from unhub.image.errors import UsageError
+from unhub.registry.addresses import is_loopback
 
 BACKLOG = 2048
 """Connections that may wait to be accepted: a storm of clients must not be refused by accident."""
@@ -103,16 +103,6 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"cannot use the certificate {certificate}: {error.strerror or error}") from None
     return context
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by an address or as ``localhost``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(host: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from unhub.data.aws import api_regions, public_registries
 from unhub.image.errors import UsageError
 
-HOST = "public.ecr.aws"
+HOSTS = public_registries()
+"""Names of ECR Public's registry; a login to either is one."""
+HOST = HOSTS[0]
 """The registry that is logged in to."""
-HOSTS = frozenset({HOST, "ecr-public.aws.com"})
-"""Names of ECR Public's registry (AWS docs, "public-ecr-requests"); a login to either is one."""
-REGIONS = ("us-east-1", "us-west-2")
-"""Regions with ECR Public's API (AWS docs, "Amazon ECR Public endpoints and quotas", 2026-11); the first is recommended."""
+REGIONS = api_regions()
+"""Regions with ECR Public's API; the first is recommended."""
 PASSWORD = "ECR_PUBLIC_PASSWORD"  # noqa: S105 - the name of a variable
 """The shell variable of the POSIX form; its name is long so that it takes nobody else's place."""
 

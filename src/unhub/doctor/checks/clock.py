@@ -11,6 +11,7 @@ from unhub.doctor.checking import Check
 from unhub.doctor.checks._replies import host_of
 from unhub.doctor.machine import Machine, Reply
 from unhub.doctor.verdict import Remedy, Verdict, failed, ok, skipped, warning
+from unhub.registry.failures import duration
 
 
 async def look(machine: Machine) -> Verdict:
@@ -27,7 +28,7 @@ async def look(machine: Machine) -> Verdict:
     way = "ahead of" if off > 0 else "behind"
     verdict = failed if abs(off) >= fact.failed_seconds else warning
     return verdict(
-        f"the clock is {_spoken(abs(off))} {way} {host_of(url)}; AWS refuses signatures that are far off {fact.cite()}",
+        f"the clock is {duration(abs(off))} {way} {host_of(url)}; AWS refuses signatures that are far off {fact.cite()}",
         Remedy("Set the clock, and keep it set:", "sudo timedatectl set-ntp true"),
         Remedy("In a virtual machine that slept, or Docker Desktop: restart it"),
     )
@@ -43,12 +44,6 @@ def _off(reply: object) -> float | None:
         return None
     date = date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
     return (reply.at - date).total_seconds()
-
-
-def _spoken(seconds: float) -> str:
-    if seconds < 120:
-        return f"{round(seconds)} s"
-    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
 
 
 CHECK = Check("clock", "Clock", 80, look)
