@@ -133,7 +133,7 @@ def _attach(item: Json, documents: Mapping[str, Policy], given: Given) -> None:
     if policy:
         given.identity.append(policy)
         return
-    fact = next((row for row in iam_knowledge().lookalike if name in row.names), None)
+    fact = next((row for row in iam_knowledge().private_policy if name in row.names), None)
     if fact:
         fix = "Attach AmazonElasticContainerRegistryPublicReadOnly for pulls, or the policy that `unhub iam-policy` prints"
         given.mistakes.append(Mistake("private-policy", item.place, f"{name}: {fact.says} {fact.cite()}", fix, name))

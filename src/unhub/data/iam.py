@@ -34,8 +34,8 @@ class Managed(Dated, frozen=True, kw_only=True):
     actions: tuple[str, ...]
 
 
-class Lookalike(Dated, frozen=True, kw_only=True):
-    """Policies of AWS's own that are taken for others."""
+class PrivatePolicy(Dated, frozen=True, kw_only=True):
+    """Policies of AWS's own for private ECR, whose names are taken for those of ECR Public."""
 
     names: tuple[str, ...]
     says: str
@@ -71,7 +71,7 @@ class IamKnowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     actions: tuple[Actions, ...]
     uses: tuple[Use, ...]
     managed: tuple[Managed, ...]
-    lookalike: tuple[Lookalike, ...]
+    private_policy: tuple[PrivatePolicy, ...]
     assumed: tuple[ContextFact, ...]
     doubted: tuple[ContextFact, ...]
     provider: tuple[Provider, ...]
