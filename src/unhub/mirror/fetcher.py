@@ -297,7 +297,7 @@ class Fetcher:
 def _sources(upstream: Upstream, key: RepositoryKey) -> list[BlobSource]:
     """Who has a blob: the upstream, which does not count blobs, then the fallbacks."""
     fallbacks = [fallback.source for fallback in upstream.fallbacks if fallback.rules.carries(key.path)]
-    ordered = sorted([upstream.source, *fallbacks], key=lambda source: source.breaker.shut_for > 0)
+    ordered = sorted([upstream.source, *fallbacks], key=lambda source: source.sends_in > 0)
     return [BlobSource(source, key.path) for source in ordered]
 
 

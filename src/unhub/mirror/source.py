@@ -69,12 +69,19 @@ class Source:
         self.place = place
         self.registry = registry
         self.breaker = Breaker(clock)
+        self.transfers = Breaker(clock)
         self.pace = pace
         self.ledger = ledger
         self.credential = credential
         self._clock = clock
         self._seconds = seconds
         self._no_heads_until = 0.0
+        self._rests_until = 0.0
+
+    @property
+    def sends_in(self) -> float:
+        """Seconds until it may be asked for blobs; 0 where it may be now."""
+        return max(self.breaker.shut_for, self.transfers.shut_for)
 
     async def head(self, path: str, which: str | Digest, *, seconds: float | None = None) -> Head:
         """What a tag or digest is there, by HEAD. Raises :class:`Gone` and :class:`Unavailable`."""
@@ -106,27 +113,31 @@ class Source:
 
     @asynccontextmanager
     async def watched(self) -> AsyncGenerator[None]:
-        """The time of a transfer: what breaks it off counts for the breaker, as an answer would."""
-        gate = self._gate()
+        """The time of a transfer. What breaks transfers off counts for them alone: a registry's manifests come from elsewhere."""
+        if self.breaker.shut_for:
+            raise self._shut(self.breaker)
+        gate = self._gate(self.transfers)
         try:
             yield
         except (NotFound, AccessRefused) as error:
-            self.breaker.succeeded()
+            self.transfers.succeeded()
             raise Gone(error) from None
         except RateLimited as error:
+            if gate is Gate.PROBE:
+                self.transfers.abandoned()
             raise self._limited(error, is_head=False) from None
         except (RegistryError, TimeoutError) as error:
-            self.breaker.failed()
+            self.transfers.failed()
             raise Unavailable(_cause(error, self.name)) from None
         except BaseException:
             if gate is Gate.PROBE:
-                self.breaker.abandoned()
+                self.transfers.abandoned()
             raise
         else:
-            self.breaker.succeeded()
+            self.transfers.succeeded()
 
     async def _ask(self, work: Callable[[], Awaitable[T]], seconds: float | None, *, is_head: bool = False) -> T:
-        gate = self._gate()
+        gate = self._gate(self.breaker)
         try:
             async with asyncio.timeout(self._seconds if seconds is None else seconds):
                 answer = await work()
@@ -145,11 +156,17 @@ class Source:
         self.breaker.succeeded()
         return answer
 
-    def _gate(self) -> Gate:
-        gate = self.breaker.gate()
+    def _gate(self, breaker: Breaker) -> Gate:
+        gate = breaker.gate()
         if gate is Gate.SHUT:
-            raise Unavailable(f"{self.name} is left alone after failures", retry_in=max(self.breaker.shut_for, 1.0))
+            raise self._shut(breaker)
         return gate
+
+    def _shut(self, breaker: Breaker) -> Unavailable:
+        """Why nothing is asked now: it asked for rest itself, or it failed too often."""
+        limited = self._clock() < self._rests_until
+        cause = f"{self.name} wants fewer requests" if limited else f"{self.name} is left alone after failures"
+        return Unavailable(cause, retry_in=max(breaker.shut_for, 1.0), limited=limited)
 
     def _limited(self, error: RateLimited, *, is_head: bool) -> Unavailable:
         """What each kind of 429 is answered with."""
@@ -168,6 +185,7 @@ class Source:
             self.pace.refused(pause)
         else:
             self.breaker.shut(pause)
+            self._rests_until = self._clock() + pause
         return Unavailable(error.message, retry_in=pause, limited=True)
 
 
