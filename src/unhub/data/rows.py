@@ -38,6 +38,7 @@ DATA_FILE: Final = frozenset(
         *("mirror", "lookalike", "missing", "renovate", "official"),
         *("profile", "limit", "price", "quota", "counting", "note", "probe"),
         *("symptom", "consequence"),
+        *("signing", "signature_refusal"),
     }
 )
 """Kinds that a user's data file may hold: their readers look into it."""

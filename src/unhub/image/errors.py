@@ -17,6 +17,8 @@
     │   ├── RateLimited             5   429, of one of the kinds that are told apart
     │   └── BadAnswer               5   an answer that breaks the protocol: wrong digest, HTML, too large
     ├── ServeError                  5   what the mirror answers instead of content: HTTP status, the registry's code
+    ├── ApiRefused                  5   what an AWS-shaped API answers instead of a result: AWS's code, HTTP status
+    ├── TokenRefused                5   a password or token of this registry is malformed, expired or revoked
     ├── CredentialsError            5   a credential file or helper cannot be read, run or written
     ├── AwsError                    5   AWS refused or could not be asked; keeps AWS's own code
     └── RefusedError                4   acting would risk the user's files
@@ -206,6 +208,40 @@ class ServeError(UnhubError):
         self.status = status
         self.registry_code = registry_code
         self.retry_after = retry_after
+
+
+class ApiRefused(UnhubError):
+    """What an AWS-shaped API answers instead of a result.
+
+    ``aws_code`` is AWS's name of the error (``InvalidSignatureException``), ``status`` the HTTP status; the message is
+    worded as AWS words it, since clients and people look for that.
+    """
+
+    code = "api-refused"
+
+    def __init__(self, message: str, *, aws_code: str, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.aws_code = aws_code
+        self.status = status
+
+
+class TokenFault(StrEnum):
+    """Why a password or token of the registry does not count."""
+
+    INVALID = "invalid"
+    """Not made here, damaged, of another kind, or signed with a key that is gone."""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class TokenRefused(UnhubError):
+    """A password or token that was presented does not count; ``fault`` says why. The message never repeats it."""
+
+    code = "token-refused"
+
+    def __init__(self, message: str, *, fault: TokenFault, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.fault = fault
 
 
 class CredentialsError(UnhubError):

@@ -1,0 +1,529 @@
+"""Signatures: what real clients sign is accepted, and whatever anybody changes of it is refused, worded as AWS does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.tools import tool
+from unhub.aws.sigv4 import AccessKey, SignedRequest, VerifiedCaller, read_claim, verify
+from unhub.aws.sigv4_rules import Cause, SigningRules, rules_for
+from unhub.image.errors import ApiRefused
+
+KEY_ID, SECRET = "AKIAEXAMPLE000000000", "a secret/that+nobody knows"
+TOKEN = "FwoGZXIvYXdzE+session/token=="
+KEY = AccessKey(KEY_ID, SECRET, "arn:aws:iam::123456789012:user/ci")
+SESSION = AccessKey(KEY_ID, SECRET, "role", hashlib.sha256(TOKEN.encode()).digest(), 2_000_000_000.0)
+RULES = rules_for("ecr-public", ["us-east-1", "us-west-2"])
+STS = rules_for("sts", ["us-east-1"])
+BODY = b'{"maxResults": 7}'
+
+
+def captured(headers: Mapping[str, str], body: bytes, *, method: str = "POST", url: str = "http://api.test:5001/") -> SignedRequest:
+    parts = urlsplit(url)
+    return SignedRequest(method, parts.path or "/", parts.query, tuple(headers.items()), body)
+
+
+def signed(
+    body: bytes = BODY, *, token: str | None = None, service: str = "ecr-public", region: str = "us-east-1", **more: str
+) -> SignedRequest:
+    """The request that the aws CLI sends (codebuild-and-iam.md, 6.1), signed by botocore; ``more`` are further headers."""
+    headers = {
+        "Host": "api.test:5001",
+        "X-Amz-Target": "SpencerFrontendService.DescribeRepositories",
+        "Content-Type": "application/x-amz-json-1.1",
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+    request = AWSRequest("POST", "http://api.test:5001/", headers=headers, data=body)
+    SigV4Auth(Credentials(KEY_ID, SECRET, token), service, region).add_auth(request)
+    return captured(dict(request.headers.items()), body)
+
+
+def presigned(
+    *, method: str = "GET", expires: int = 60, token: str | None = None, query: str = "Action=GetCallerIdentity"
+) -> SignedRequest:
+    request = AWSRequest(method, f"http://sts.test/?{query}", headers={"Host": "sts.test"}, data=b"")
+    SigV4QueryAuth(Credentials(KEY_ID, SECRET, token), "sts", "us-east-1", expires=expires).add_auth(request)
+    return captured(dict(request.headers.items()), b"", method=method, url=request.url)
+
+
+def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
+    rest = tuple(pair for pair in request.headers if pair[0].lower() != name.lower())
+    return replace(request, headers=rest if value is None else (*rest, (name, value)))
+
+
+def header(request: SignedRequest, name: str) -> str:
+    (value,) = request.values(name.lower())
+    return value
+
+
+def check(
+    request: SignedRequest, key: AccessKey | None = KEY, *, rules: SigningRules = RULES, after: float = 0, now: float | None = None
+) -> VerifiedCaller:
+    """Verify a request so many seconds after it was signed."""
+    claim = read_claim(request, rules)
+    return verify(request, claim, key, claim.signed_at + after if now is None else now, rules)
+
+
+def refused(request: SignedRequest, key: AccessKey | None = KEY, *, rules: SigningRules = RULES, after: float = 0) -> tuple[str, str]:
+    with pytest.raises(ApiRefused) as caught:
+        check(request, key, rules=rules, after=after)
+    assert SECRET not in str(caught.value)
+    return caught.value.aws_code, caught.value.message
+
+
+def re_signed(request: SignedRequest, names: str) -> SignedRequest:
+    """The same request, signed by another hand than botocore's over just these headers."""
+    headers = {name: header(request, name) for name in names.split(";")}
+    signer = SigV4Auth(Credentials(KEY_ID, SECRET), "ecr-public", "us-east-1")
+    again = AWSRequest(request.method, f"http://api.test:5001{request.path}", headers=headers, data=request.body)
+    again.context["timestamp"] = header(request, "x-amz-date")
+    signer.headers_to_sign = lambda signed_request: signed_request.headers
+    signature = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
+    scope = f"{KEY_ID}/{header(request, 'x-amz-date')[:8]}/us-east-1/ecr-public/aws4_request"
+    return with_header(request, "Authorization", f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, Signature={signature}")
+
+
+# What real clients send
+
+
+def test_what_the_cli_sends_is_verified() -> None:
+    request = signed()
+    assert "SignedHeaders=content-type;host;x-amz-date;x-amz-target," in header(request, "authorization")
+    found = check(request)
+    assert (found.access_key, found.owner, found.region, found.service, found.session) == (
+        KEY_ID,
+        KEY.owner,
+        "us-east-1",
+        "ecr-public",
+        False,
+    )
+
+
+def test_a_session_goes_with_its_token() -> None:
+    request = signed(token=TOKEN)
+    assert check(request, SESSION).session
+    assert refused(request, KEY)[0] == "UnrecognizedClientException", "a token that does not belong to the key"
+    assert refused(signed(), SESSION)[0] == "UnrecognizedClientException", "a temporary key without its token"
+    assert refused(signed(token="another"), SESSION)[0] == "UnrecognizedClientException"
+
+
+def boto3_request(service: str, call: Callable[[object], object], **keys: str) -> SignedRequest:
+    """What boto3 is about to send."""
+    seen: list[SignedRequest] = []
+
+    def catch(request: object, **_: object) -> AWSResponse:
+        sent = request
+        headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in sent.headers.items()}
+        headers.setdefault("Host", urlsplit(sent.url).netloc)
+        body = sent.body or b""
+        seen.append(captured(headers, body.encode() if isinstance(body, str) else body, method=sent.method, url=sent.url))
+        return AWSResponse(sent.url, 500, {}, None)
+
+    client = boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+        config=Config(retries={"total_max_attempts": 1}),
+        **keys,
+    )
+    client.meta.events.register("before-send", catch)
+    with pytest.raises((ClientError, ResponseParserError, AttributeError)):  # the answer is empty; what was sent is what counts
+        call(client)
+    client.close()
+    return seen[0]
+
+
+def test_what_boto3_sends_is_verified() -> None:
+    layer = boto3_request("ecr-public", lambda client: client.describe_repositories(maxResults=5))
+    assert check(layer).access_key == KEY_ID
+    assert layer.body == b'{"maxResults":5}' or json.loads(layer.body) == {"maxResults": 5}
+    who = boto3_request("sts", lambda client: client.get_caller_identity(), aws_session_token=TOKEN)
+    assert check(who, SESSION, rules=STS).session
+
+
+def test_what_the_real_cli_sends_is_verified(tmp_path: Path) -> None:
+    aws = tool("aws")
+    seen: list[SignedRequest] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(SignedRequest("POST", self.path, "", tuple(self.headers.items()), body))
+            self.send_response(400)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": TOKEN,
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_ENDPOINT_URL_ECR_PUBLIC": f"http://127.0.0.1:{server.server_port}",
+    }
+    command = [aws, "ecr-public", "get-login-password", "--region", "us-west-2"]
+    try:
+        subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    found = check(seen[0], SESSION)
+    assert (found.region, found.session) == ("us-west-2", True)
+
+
+def test_a_presigned_request_counts_for_as_long_as_it_says() -> None:
+    request = presigned(expires=60)
+    for after in (0, 60):
+        assert check(request, rules=STS, after=after).service == "sts"
+    code, message = refused(request, rules=STS, after=61)
+    assert code == "SignatureDoesNotMatch"
+    assert message.startswith("Signature expired: ")
+    assert check(presigned(token=TOKEN), SESSION, rules=STS).session
+    assert refused(presigned(token=TOKEN), KEY, rules=STS)[0] == "InvalidClientTokenId"
+    assert refused(presigned(expires=604_801), rules=STS)[0] == "IncompleteSignature"
+    assert check(presigned(expires=604_800), rules=STS, after=604_800)
+
+
+# The two traps
+
+
+def test_the_body_is_hashed_whatever_the_request_says_of_it() -> None:
+    honest = signed(X_Amz_Content_SHA256=hashlib.sha256(BODY).hexdigest())
+    assert check(honest)
+    for body in (b"", b"{}", BODY + b" ", BODY.upper()):
+        swapped = refused(replace(honest, body=body))
+        assert swapped == ("InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+        assert refused(replace(signed(), body=body))[0] == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize("said", ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "0" * 64])
+def test_a_body_that_is_not_signed_is_refused_though_the_signature_is_right(said: str) -> None:
+    code, message = refused(signed(X_Amz_Content_SHA256=said))
+    assert code == "InvalidSignatureException"
+    assert "x-amz-content-sha256" in message
+
+
+def test_a_signed_user_agent_counts_and_an_unsigned_one_does_not() -> None:
+    request = with_header(signed(), "User-Agent", "sdk-of-somebody/1.0")
+    assert check(request), "botocore does not sign it"
+    request = re_signed(request, "content-type;host;user-agent;x-amz-date;x-amz-target")
+    assert check(request)
+    assert refused(with_header(request, "User-Agent", "other/1.0")) == (
+        "InvalidSignatureException",
+        RULES.refusals[Cause.WRONG_SIGNATURE].message,
+    )
+    assert refused(with_header(request, "User-Agent", None))[0] == "InvalidSignatureException"
+
+
+# What must be signed
+
+
+def test_an_added_amz_header_is_refused() -> None:
+    for name in ("X-Amz-Security-Token", "x-amz-target-2", "X-AMZ-Content-SHA256"):
+        code, message = refused(with_header(signed(), name, hashlib.sha256(BODY).hexdigest()))
+        assert code == "InvalidSignatureException"
+        assert message == f"There were headers present in the request which were not signed: {name.lower()}"
+    for name in ("amz-sdk-request", "X-Amzn-Trace-Id", "Accept-Encoding"):
+        assert check(with_header(signed(), name, "1"))
+
+
+def test_the_host_and_every_amz_header_must_be_signed() -> None:
+    code, message = refused(re_signed(signed(), "content-type;x-amz-date;x-amz-target"))
+    assert (code, message) == ("InvalidSignatureException", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    assert refused(re_signed(signed(), "content-type;host;x-amz-date"))[1].endswith("not signed: x-amz-target")
+    assert refused(re_signed(signed(), "content-type;host;x-amz-target"))[1].endswith("not signed: x-amz-date")
+    assert check(re_signed(signed(), "host;x-amz-date;x-amz-target"))
+
+
+def test_a_signed_header_that_stands_twice_or_not_at_all_is_refused() -> None:
+    request = signed()
+    for name, value in request.headers:
+        if name.lower() in ("host", "content-type", "x-amz-target"):
+            doubled = replace(request, headers=(*request.headers, (name.upper(), value)))
+            assert refused(doubled)[0] == "InvalidSignatureException"
+            assert refused(with_header(request, name, None))[0] in ("InvalidSignatureException", "IncompleteSignatureException")
+
+
+def test_only_plain_text_can_be_signed() -> None:
+    for value in ("a\x00b", "a\r\nHost: b", "caf\u00e9", "a\u00a0b", "a\x85b"):
+        assert refused(with_header(signed(), "X-Amz-Target", value))[0] == "InvalidSignatureException"
+    assert refused(with_header(signed(), "X-Amz-Target", "SpencerFrontendService.DeleteRepository"))[0] == "InvalidSignatureException"
+
+
+def test_nobody_signs_the_authorization_header() -> None:
+    text = header(signed(), "authorization").replace("SignedHeaders=content-type", "SignedHeaders=authorization;content-type")
+    assert refused(with_header(signed(), "Authorization", text))[0] == "InvalidSignatureException"
+
+
+# Refusals as AWS words them
+
+
+def test_a_request_without_a_signature() -> None:
+    assert refused(with_header(signed(), "Authorization", None)) == ("MissingAuthenticationTokenException", "Missing Authentication Token")
+    assert refused(with_header(presigned(), "X", "y"), rules=RULES)[0] == "InvalidSignatureException", "for another service"
+    unsigned = SignedRequest("GET", "/", "Action=GetCallerIdentity", (("Host", "sts.test"),), b"")
+    with pytest.raises(ApiRefused) as caught:
+        check(unsigned, rules=STS, now=0)
+    assert (caught.value.aws_code, caught.value.status) == ("MissingAuthenticationToken", 403)
+
+
+def test_an_access_key_that_nobody_has() -> None:
+    assert refused(signed(), None) == ("UnrecognizedClientException", "The security token included in the request is invalid.")
+    assert refused(signed(), replace(KEY, id="AKIAOTHER00000000000"))[0] == "UnrecognizedClientException"
+
+
+def test_another_secret() -> None:
+    code, message = refused(signed(), replace(KEY, secret="wrong"))
+    assert code == "InvalidSignatureException"
+    assert message.startswith("The request signature we calculated does not match the signature you provided. Check your AWS Secret")
+
+
+def test_a_session_that_has_ended() -> None:
+    ended = replace(SESSION, expires_at=1.0)
+    assert refused(signed(token=TOKEN), ended) == ("ExpiredTokenException", "The security token included in the request is expired")
+    claim = read_claim(signed(token=TOKEN), RULES)
+    assert check(signed(token=TOKEN), replace(SESSION, expires_at=claim.signed_at + 3600))
+    assert refused(with_header(signed(token=TOKEN), "X-Amz-Target", "x"), ended)[0] == "InvalidSignatureException", (
+        "who asks is looked at first"
+    )
+
+
+def test_clocks_may_be_five_minutes_apart() -> None:
+    request = signed()
+    for after in (-300, 300):
+        assert check(request, after=after)
+    time = header(request, "x-amz-date")
+    moment = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+    def told(seconds: float) -> str:
+        return datetime.fromtimestamp(moment + seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+    late = f"Signature expired: {time} is now earlier than {told(1)} ({told(301)} - 5 min.)"
+    assert refused(request, after=301) == ("InvalidSignatureException", late)
+    early = f"Signature not yet current: {time} is still later than {told(-1)} ({told(-301)} + 5 min.)"
+    assert refused(request, after=-301) == ("InvalidSignatureException", early)
+    assert check(signed(service="sts"), rules=STS, after=900)
+    assert "- 15 min.)" in refused(signed(service="sts"), rules=STS, after=901)[1]
+    assert refused(presigned(), rules=STS, after=-901)[1].startswith("Signature not yet current: ")
+
+
+def test_a_signature_for_somewhere_else() -> None:
+    assert "valid region, not 'eu-central-1'" in refused(signed(region="eu-central-1"))[1]
+    assert "correct service: 'ecr-public'" in refused(signed(service="sts"))[1]
+    request = signed()
+    text = header(request, "authorization").replace(header(request, "x-amz-date")[:8], "20110915", 1)
+    assert refused(with_header(request, "Authorization", text))[1].startswith("Date in Credential scope does not match YYYYMMDD")
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (
+            lambda text: "Basic QVdTOnNlY3JldA==",
+            "Authorization header requires 'Credential' parameter. Authorization header requires 'SignedHeaders'",
+        ),
+        (lambda text: "AWS4-HMAC-SHA256", "Authorization header requires 'Credential' parameter."),
+        (lambda text: text.replace("SHA256", "SHA512", 1), "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512'"),
+        (lambda text: text.partition(", Signature")[0], "Authorization header requires 'Signature' parameter."),
+        (lambda text: text + ", Signature=0", "each once"),
+        (lambda text: text + ", Extra=0", "each once"),
+        (lambda text: text.replace("/us-east-1", "", 1), "exactly 5 slash-delimited elements"),
+        (lambda text: text.replace("/us-east-1", "/", 1), "exactly 5 slash-delimited elements"),
+        (lambda text: text.replace("aws4_request", "aws5_request"), "valid terminator: 'aws4_request', not 'aws5_request'"),
+        (lambda text: text.replace("content-type;host", "host;content-type"), "in order"),
+        (lambda text: text.replace("content-type;host", "Content-Type;host"), "lower case"),
+        (lambda text: text.replace("content-type;host", "content-type;host;host"), "each once"),
+        (lambda text: text.replace("content-type;host", "content-type;;host"), "SignedHeaders must be names"),
+        (lambda text: text[:-1], "64 hexadecimal digits"),
+        (lambda text: text.rpartition("=")[0] + "=" + text.rpartition("=")[2].upper().replace("0", "A"), "64 hexadecimal digits"),
+    ],
+)
+def test_what_cannot_be_read_is_incomplete(edit: Callable[[str], str], says: str) -> None:
+    text = edit(header(signed(), "authorization"))
+    code, message = refused(with_header(signed(), "Authorization", text))
+    assert code == "IncompleteSignatureException"
+    assert says in message
+    assert "QVdT" not in message, "a password that came by mistake is not shown"
+
+
+def test_a_header_is_shown_as_its_hash_only() -> None:
+    message = refused(with_header(signed(), "Authorization", "Bearer abc"))[1]
+    hashed = base64.b64encode(hashlib.sha256(b"Bearer abc").digest()).decode()
+    assert message.endswith(f"(Hashed with SHA-256 and encoded with Base64) Authorization={hashed}")
+
+
+@pytest.mark.parametrize("time", ["20261125", "20261325T000000Z", "2026-11-25T00:00:00Z", "\u0662\u0660261125T000000Z", "00001125T000000Z"])
+def test_a_date_that_is_none(time: str) -> None:
+    assert refused(with_header(signed(), "X-Amz-Date", time)) == (
+        "IncompleteSignatureException",
+        f"Date must be in ISO-8601 'basic format'. Got '{time}'.",
+    )
+
+
+def test_a_plain_date_will_do_where_it_is_signed() -> None:
+    request = AWSRequest("POST", "http://api.test/", headers={"Host": "api.test", "Date": "now"}, data=BODY)
+    SigV4Auth(Credentials(KEY_ID, SECRET), "ecr-public", "us-east-1").add_auth(request)
+    found = captured(dict(request.headers.items()), BODY, url="http://api.test/")
+    assert header(found, "date").endswith("GMT") or header(found, "date").endswith("-0000")
+    assert check(found)
+    text = header(found, "authorization").replace("date;", "")
+    assert refused(with_header(found, "Authorization", text))[1].endswith("which were not signed: date")
+    assert refused(with_header(found, "Date", "yesterday"))[0] == "IncompleteSignatureException"
+    assert "existence of either a 'X-Amz-Date' or a 'Date' header" in refused(with_header(found, "Date", None))[1]
+
+
+def test_two_signatures_two_dates_or_two_tokens_are_refused() -> None:
+    request = signed()
+    assert refused(replace(request, headers=(*request.headers, ("authorization", "x"))))[0] == "IncompleteSignatureException"
+    assert refused(replace(request, headers=(*request.headers, ("x-amz-date", "x"))))[0] == "IncompleteSignatureException"
+    assert refused(replace(request, query=presigned().query))[0] == "IncompleteSignatureException"
+    both = with_header(presigned(token=TOKEN), "X-Amz-Security-Token", TOKEN)
+    assert refused(both, SESSION, rules=STS)[0] == "IncompleteSignature"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda query: query.replace("X-Amz-Expires=60", "X-Amz-Expires=0"),
+        lambda query: query.replace("X-Amz-Expires=60", "X-Amz-Expires=600"),
+        lambda query: query.replace("X-Amz-Expires=60", "X-Amz-Expires=-6"),
+        lambda query: query.replace("X-Amz-Expires=60", "x"),
+        lambda query: query.replace("X-Amz-Signature", "X-Amz-%53ignature"),
+        lambda query: query.replace("Action=", "Act%69on="),
+        lambda query: query + "&Action=AssumeRole",
+        lambda query: query + "&Version",
+        lambda query: query + "&",
+        lambda query: query + "#Action=AssumeRole",
+        lambda query: query + "&X-Amz-Signature=0",
+        lambda query: query.replace("X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Algorithm=none"),
+        lambda query: query.replace("X-Amz-Algorithm=AWS4-HMAC-SHA256&", ""),
+        lambda query: query.replace("GetCallerIdentity", "AssumeRole"),
+    ],
+)
+def test_a_presigned_query_that_was_changed_is_refused(edit: Callable[[str], str]) -> None:
+    request = presigned()
+    assert edit(request.query) != request.query
+    refused(replace(request, query=edit(request.query)), rules=STS)
+
+
+def test_paths_that_have_the_same_canonical_form_are_not_the_same() -> None:
+    for path in ("//", "/.", "/..", "/./", "/a/../", "/%2e/", "/x", "/\u00e9", "/?", "/#"):
+        assert refused(replace(signed(), path=path))[0] == "InvalidSignatureException", path
+    for method in ("post", "PUT", "POST ", ""):
+        assert refused(replace(signed(), method=method))[0] == "InvalidSignatureException", method
+
+
+def test_statuses_and_times_are_dated_facts_and_a_users_file_may_change_them(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    citation = 'date = 2026-12-01\nsource = "measured"\nconfidence = "source"\n'
+    row = 'id = "unknown-key"\nmessage = "Who?"\njson_code = "Unknown"\njson_status = 403\nquery_code = "Unknown"\nquery_status = 403\n'
+    time = 'id = "ecr-public"\nprotocol = "json"\nskew_seconds = 60\npresigned_max_seconds = 60\nsays = "one minute"\n'
+    own.write_text(f"[[signature_refusal]]\n{row}{citation}\n[[signing]]\n{time}{citation}")
+    rules = rules_for("ecr-public", ["us-east-1"], own=own)
+    with pytest.raises(ApiRefused, match=r"Who\?") as caught:
+        check(signed(), None, rules=rules)
+    assert (caught.value.aws_code, caught.value.status) == ("Unknown", 403)
+    assert "- 1 min.)" in refused(signed(), rules=rules, after=61)[1]
+    assert rules.refusals[Cause.MISSING] == RULES.refusals[Cause.MISSING]
+
+
+# Whatever is changed
+
+REQUESTS = (signed(), signed(token=TOKEN), presigned(), presigned(token=TOKEN))
+
+
+def outcome(request: SignedRequest, original: SignedRequest, now: float) -> VerifiedCaller | ApiRefused:
+    rules = STS if original.query else RULES
+    key = SESSION if TOKEN in str(original.headers) or "Security-Token" in original.query else KEY
+    try:
+        claim = read_claim(request, rules)
+        return verify(request, claim, key if claim.access_key == key.id else None, now, rules)
+    except ApiRefused as error:
+        return error
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_every_change_of_what_is_signed_is_refused(data: st.DataObject) -> None:
+    original = data.draw(st.sampled_from(REQUESTS))
+    now = read_claim(original, STS if original.query else RULES).signed_at
+    assert isinstance(outcome(original, original, now), VerifiedCaller)
+    matters = [
+        name
+        for name, _ in original.headers
+        if name.lower() in ("host", "content-type", "authorization") or name.lower().startswith("x-amz-")
+    ]
+    part = data.draw(st.sampled_from(["method", "path", "query", "body", *matters]))
+    before = {"method": original.method, "path": original.path, "query": original.query, "body": original.body.decode("latin-1")}
+    value = before[part] if part in before else header(original, part)
+    changed = data.draw(changes(value))
+    if part == "body":
+        request = replace(original, body=changed.encode("latin-1", "replace"))
+        same = request.body == original.body
+    elif part in before:
+        request = replace(original, **{part: changed})
+        same = part == "query" and sorted(changed.split("&")) == sorted(value.split("&"))
+    else:
+        request = with_header(original, part, changed)
+        same = " ".join(changed.split()).replace(" ,", ",").replace(",", ", ").split() == value.replace(",", ", ").split()
+    found = outcome(request, original, now)
+    assert same or isinstance(found, ApiRefused), (part, value, changed)
+
+
+def changes(value: str) -> st.SearchStrategy[str]:
+    """Texts that are nearly this one: a character in the place of another, more, or none."""
+    character = st.characters(max_codepoint=255)
+    places = st.integers(0, max(len(value) - 1, 0))
+    return st.one_of(
+        st.builds(lambda at, what: value[:at] + what + value[at + 1 :], places, character),
+        st.builds(lambda at, what: value[:at] + what + value[at:], st.integers(0, len(value)), st.text(character, min_size=1, max_size=3)),
+        st.builds(lambda at: value[:at] + value[at + 1 :], places),
+        st.just(value.swapcase()),
+        st.text(character, max_size=20),
+    ).filter(lambda changed: changed != value)
+
+
+@settings(max_examples=300)
+@given(
+    st.text(max_size=8),
+    st.text(max_size=20),
+    st.text(max_size=200),
+    st.lists(
+        st.tuples(st.sampled_from(["Authorization", "X-Amz-Date", "Host", "Date", "X-Amz-Security-Token"]), st.text(max_size=100)),
+        max_size=6,
+    ),
+    st.binary(max_size=50),
+)
+def test_nothing_but_a_refusal_comes_of_nonsense(method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    request = SignedRequest(method, path, query, tuple(headers), body)
+    assert isinstance(outcome(request, request, 0.0), ApiRefused)
