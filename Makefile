@@ -26,6 +26,7 @@ check: $(INSTALLED) ## Formatting, lint, types, who imports whom, the documentat
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m scripts.story --check
 	$(BIN)/python -m scripts.commands --check
+	$(BIN)/python -m scripts.symptoms --check
 	$(BIN)/pytest tests/docs
 
 format: $(INSTALLED) ## Format the code and mend what lint can mend
@@ -41,6 +42,7 @@ soak: $(INSTALLED) ## The long tests: many more random examples and kills; write
 docs: $(INSTALLED) ## Build the documentation into site/
 	$(BIN)/python -m scripts.story
 	$(BIN)/python -m scripts.commands
+	$(BIN)/python -m scripts.symptoms
 	$(BIN)/unhub formats --format markdown > docs/reference/formats.md
 	$(BIN)/mkdocs build --strict
 	@echo "open site/index.html, or: $(BIN)/mkdocs serve"
