@@ -17,6 +17,7 @@ from unhub.image.digest import Digest
 from unhub.image.errors import UnhubError
 from unhub.mirror.memory import Memory
 from unhub.server.counters import NAMES, Counters, by_outcome, cumulative
+from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.listen import Listen, addresses, open_sockets
 from unhub.server.lock import DataFolderBusy, DataLock
 from unhub.server.metrics import rendered
@@ -342,3 +343,40 @@ def test_who_hears_nothing_trusts_no_memory_until_it_does() -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     run(work)
+
+
+# ------------------------------------------------------------------ crowds
+
+
+def test_files_are_handed_over_up_to_a_number_and_the_others_wait_for_their_turn(tmp_path: Path) -> None:
+    async def work() -> None:
+        sending = [0]
+        crowd = Crowd(lambda: sending[0])
+        assert all([await crowd.enter() for _ in range(FILES_MAX)])
+        sending[0] = FILES_MAX
+        waiting = [asyncio.ensure_future(crowd.enter()) for _ in range(3)]
+        await asyncio.sleep(0.15)
+        assert not any(one.done() for one in waiting)
+        sending[0] = FILES_MAX - 2
+        await asyncio.wait({waiting[0], waiting[1]}, timeout=5)
+        assert [one.done() for one in waiting] == [True, True, False], "in the order in which they came"
+        waiting[2].cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(work)
+
+
+def test_who_waits_too_long_is_sent_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr("unhub.server.crowd.PATIENCE", 0.1)
+        assert not await Crowd(lambda: FILES_MAX).enter()
+
+    run(work)
+
+
+def test_files_that_are_open_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "a").write_text("")
+    with (tmp_path / "blobs" / "a").open(), (tmp_path / "blobs" / "a").open():
+        assert open_files(tmp_path / "blobs", 1) == 2
+        assert open_files(tmp_path / "blobs", 100_000) == 0

@@ -12,6 +12,7 @@ from unhub.mirror.memory import Memory
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push, PushRules
 from unhub.server.counters import Counters, Slot, by_outcome
+from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
 from unhub.server.fetcher_client import FetcherClient
@@ -110,8 +111,9 @@ async def opened(
         pull = Pull(metadata, blobs, rules, fetcher, memory, now=time.time)
         push_rules = PushRules(manifest_size=settings.manifest_size, delete=settings.delete)
         push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules, now=time.time)
+        crowd = Crowd(lambda: open_files(settings.data / "blobs", FILES_MAX))
         access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
-        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder)
+        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder, enter=crowd.enter)
         figures = Figures(counters, fetcher, metadata, recorder)
         pages = OperatorPages(watcher, metadata, figures, token=None if settings.open_metrics else token)
         actions = Actions(metadata, blobs, fetcher.operate, lambda: settings.names, now=time.time)

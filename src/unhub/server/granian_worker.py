@@ -30,6 +30,9 @@ CONNECTIONS: Final = 16_384
 
 HEADER_SECONDS: Final = 30
 
+BUFFER: Final = 32 * 1024
+"""Bytes that wait for one client at most, beside the piece of a file that is being read; also the longest head of a request."""
+
 
 async def serve(app: AsgiApp, sockets: Sequence[socket.socket], tls: Tls | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Serve until ``stop``, then accept no more and return when every answer that was begun is sent."""
@@ -55,7 +58,7 @@ def _start(
     signal.add_cb(lambda: loop.call_soon_threadsafe(end))
     callback = _future_watcher_wrapper(_callback_wrapper(app, {}, {}, None))  # pyright: ignore[reportUnknownVariableType]
     holder = SocketHolder(listening.detach(), False, BACKLOG)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    http1 = HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000)
+    http1 = HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=BUFFER)
     arguments: tuple[Any, ...] = (
         *(1, (None, holder), None),  # worker id, socket, pipe for metrics
         *(1, BLOCKING_THREADS, 1, 30, CONNECTIONS),  # runtime threads, blocking threads, Python's threads, their idle time, backpressure

@@ -94,19 +94,24 @@ def matches(headers: Sequence[Header], digest: Digest) -> bool:
     return False
 
 
-async def deliver(answer: Answer, method: str, receive: Receive, send: Send, has_room: Callable[[], bool] = lambda: True) -> None:
+async def always() -> bool:
+    """The server may be handed as many files as there are clients."""
+    return True
+
+
+async def deliver(answer: Answer, method: str, receive: Receive, send: Send, enter: Callable[[], Awaitable[bool]] = always) -> None:
     """Send an answer. A stream that fails, or ends early, leaves the connection cut instead of ended.
 
-    ``has_room`` says whether the server may read a file itself, which is quick and takes more memory.
+    ``enter`` says, perhaps after a while, whether the server may read a file itself, which is quick and takes more memory.
     """
+    if answer.path is not None and method != "HEAD" and answer.size > SMALL_PIECE and not await enter():
+        answer.stream, answer.path = read_file(answer.path, 0, answer.size, SMALL_PIECE), None
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if method == "HEAD" or (answer.path is None and answer.stream is None):
             await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
-        elif answer.path is not None and (answer.size <= SMALL_PIECE or has_room()):
-            await send({"type": "http.response.pathsend", "path": str(answer.path)})
         elif answer.path is not None:
-            await _stream(read_file(answer.path, 0, answer.size, SMALL_PIECE), answer.size, receive, send)
+            await send({"type": "http.response.pathsend", "path": str(answer.path)})
         elif answer.stream is not None:
             await _stream(answer.stream, answer.size, receive, send)
     finally:

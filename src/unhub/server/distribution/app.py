@@ -11,7 +11,7 @@ from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, u
 from unhub.mirror.pull import ManifestAnswer, Pull
 from unhub.mirror.push import Push
 from unhub.server.distribution.access import Access
-from unhub.server.distribution.answers import JSON, Answer, Receive, Send, answer, deliver
+from unhub.server.distribution.answers import JSON, Answer, Receive, Send, always, answer, deliver
 from unhub.server.distribution.blobs import Blobs
 from unhub.server.distribution.body import ClientGone
 from unhub.server.distribution.errors import NotAllowed, refusal
@@ -50,18 +50,18 @@ class Distribution:
         access: Access | None = None,
         recorder: Recorder | None = None,
         now: Callable[[], float] = time.time,
-        has_room: Callable[[], bool] = lambda: True,
+        enter: Callable[[], Awaitable[bool]] = always,
     ) -> None:
         """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls.
 
-        ``has_room`` says whether the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`.
+        ``enter`` says when the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`.
         """
         self._pull = pull
         self._push = push
         self._names = names
         self._access = access or Access()
         self._recorder = recorder
-        self._has_room = has_room
+        self._enter = enter
         self._known: dict[Path, Known] = {}
         self._ready = ReadyAnswers(pull.memory, now)
         self._manifests = ManifestReads(pull)
@@ -115,7 +115,7 @@ class Distribution:
             made = refusal(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
         if request is None or not self._is_told(scope):
             self._tell(scope, made, request and request.name, "" if request is None else request.route.reference, "")
-        await deliver(made, scope["method"], receive, send, self._has_room)
+        await deliver(made, scope["method"], receive, send, self._enter)
         if unforeseen is not None:
             raise unforeseen
 
