@@ -34,6 +34,9 @@ NODE = "library/node:21.7.0-alpine3.19"
 NAME = "mirror.test"
 """The mirror's name on the machine, for TLS and where a loopback address would be a special case."""
 
+PUSH_PASSWORD = "open sesame"
+"""What pushes need where the mirror speaks TLS."""
+
 HOLD = 3.0
 """Seconds for which the mirror lets a client wait for what it does not have."""
 
@@ -196,7 +199,9 @@ def _own_loopback() -> str:
 def _tls(folder: Path) -> tuple[tuple[str | Path, ...], Path]:
     made, tls = process("certificate", "--host", NAME, "--data", folder / "data", cwd=folder), folder / "data" / "tls"
     assert made.status == 0, made.err
-    return ("--tls-certificate", tls / "server.crt", "--tls-key", tls / "server.key"), tls / "ca.crt"
+    password = folder / "password"
+    password.write_text(f"{PUSH_PASSWORD}\n", "utf-8")
+    return ("--push-password-file", password, "--tls-certificate", tls / "server.crt", "--tls-key", tls / "server.key"), tls / "ca.crt"
 
 
 def _issue(authority: trustme.CA, folder: Path, *names: str) -> tuple[Path, Path]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients.machine import Ended
-from tests.clients.mirror_site import FRONTEND, NODE, Site, dockerfile_frontend, site
+from tests.clients.mirror_site import FRONTEND, NODE, PUSH_PASSWORD, Site, dockerfile_frontend, site
 from tests.hub import small_image
 from tests.mirror import wait_until
 from tests.tools import tool
@@ -17,7 +19,7 @@ from unhub.setup.clients.every import CLIENTS
 
 CLIENT = CLIENTS["buildkit"]
 SHORT = NODE.removeprefix("library/")
-Build = Callable[[str], Ended]
+Build = Callable[..., Ended]
 
 
 def buildkitd(here: Site) -> Build:
@@ -33,10 +35,9 @@ def buildkitd(here: Site) -> Build:
     made = here.machine.run([buildx, "create", "--use", "--name", "own", "--driver", "remote", socket])
     assert made.status == 0, made.text
 
-    def build(dockerfile: str) -> Ended:
-        return here.machine.run(
-            [buildx, "build", "--no-cache", "--pull", "--progress=plain", "-o", f"dest={own}/out", "-"], stdin=dockerfile
-        )
+    def build(dockerfile: str, output: str = f"dest={own}/out") -> Ended:
+        command = [buildx, "build", "--no-cache", "--pull", "--progress=plain", "-o", output, "-"]
+        return here.machine.run(command, stdin=dockerfile)
 
     return build
 
@@ -120,3 +121,10 @@ def test_with_tls_and_an_own_authority(tmp_path: Path) -> None:
         assert here.doors("docker/library/node") == {"ns"}
         assert here.doors("docker/library/alpine") == {"gallery"}
         assert here.real.requests == ()
+        image = f"type=image,name={here.address}/local/team/app:1,push=true"
+        assert build(f"FROM {SHORT}\n", image).status == 1
+        login = base64.b64encode(f"ci:{PUSH_PASSWORD}".encode()).decode()
+        config = here.machine.home / ".docker" / "config.json"
+        config.write_text(json.dumps({"auths": {here.address: {"auth": login}}}), "utf-8")
+        pushed = build(f"FROM {SHORT}\n", image)
+        assert pushed.status == 0, pushed.text
