@@ -16,6 +16,9 @@ BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY: Final = 512
 """Bytes that an entry takes beside its manifest, roughly."""
 
+_NOT_HERE: Final = frozenset({ChangeKind.BLOB, ChangeKind.IDENTITY, ChangeKind.REVOCATION, ChangeKind.SIGNING_KEY})
+"""Changes of what is not remembered here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -87,7 +90,7 @@ class Memory:
                 blocks = True
             elif change.kind is ChangeKind.TAG:
                 self._drop((RepositoryKey(change.alias, change.path), change.key))
-            elif change.kind is not ChangeKind.BLOB:
+            elif change.kind not in _NOT_HERE:
                 self._forget_repository(RepositoryKey(change.alias, change.path))
         return blocks
 

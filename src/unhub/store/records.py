@@ -160,6 +160,9 @@ class ChangeKind(StrEnum):
     REPOSITORY = "repository"
     BLOCK = "block"
     CONFIGURATION = "configuration"
+    IDENTITY = "identity"
+    REVOCATION = "revocation"
+    SIGNING_KEY = "signing-key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from unhub.store.blobs_filesystem import FilesystemBlobs
 from unhub.store.protocols import BlobStore, MetadataStore
+from unhub.store.protocols_identity import IdentityStore
 from unhub.store.sql.metadata import SqlMetadata
 from unhub.store.sql.upgrade import upgrade
 
@@ -25,6 +26,20 @@ def with_metadata(url: str, work: Callable[[MetadataStore], Awaitable[None]]) ->
         store = SqlMetadata(url)
         try:
             await work(store)
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+def with_identities(url: str, work: Callable[[IdentityStore, MetadataStore], Awaitable[None]]) -> None:
+    """Run some work on the identity store, beside the metadata store of the same database."""
+    upgrade(url)
+
+    async def run() -> None:
+        store = SqlMetadata(url)
+        try:
+            await work(store.identity, store)
         finally:
             await store.close()
 

@@ -9,6 +9,7 @@ from unhub.store.sql.blob_links import SqlBlobLinks
 from unhub.store.sql.changes import SqlChanges
 from unhub.store.sql.database import Database
 from unhub.store.sql.eviction import SqlEviction
+from unhub.store.sql.identity import SqlIdentityStore
 from unhub.store.sql.ledger import SqlLedger
 from unhub.store.sql.manifests import SqlManifests
 from unhub.store.sql.policy import SqlPolicy
@@ -33,6 +34,8 @@ class SqlMetadata:
         self.pulls = SqlPulls(self._database)
         self.changes = SqlChanges(self._database)
         self.eviction = SqlEviction(self._database)
+        self.identity = SqlIdentityStore(self._database)
+        """See :class:`unhub.store.protocols_identity.IdentityStore`."""
 
     async def lease(self, name: str, owner: str, seconds: float, now: float) -> bool:
         """See the protocol."""

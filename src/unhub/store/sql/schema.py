@@ -171,3 +171,110 @@ lease = Table(
     Column("owner", Text, nullable=False),
     Column("until", _Time, nullable=False),
 )
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("created_at", _Time, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("display_name", Text),
+)
+
+registry_alias = Table(
+    "registry_alias",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("account", _Name, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("primary", Boolean, nullable=False),
+    Column("default", Boolean, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account", _Name, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("unique_id", _Name, nullable=False, unique=True),
+    Column("created_at", _Time, nullable=False),
+    Column("trust", Text),
+    UniqueConstraint("account", "kind", "name"),
+)
+
+identity_policy = Table(
+    "identity_policy",
+    metadata,
+    Column("identity_id", _Id, ForeignKey("identity.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", _Name, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("attached_at", _Time, nullable=False),
+)
+
+access_key = Table(
+    "access_key",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("identity_id", _Id, ForeignKey("identity.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("session", Text),
+    Column("token_hash", LargeBinary),
+    Column("expires_at", _Time),
+)
+
+registration = Table(
+    "registration",
+    metadata,
+    Column("repository_id", _Id, ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
+    Column("account", _Name, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", _Time, nullable=False),
+    Column("catalog", Text),
+    Column("logo", LargeBinary),
+    Column("policy", Text),
+)
+
+resource_tag = Table(
+    "resource_tag",
+    metadata,
+    Column("repository_id", _Id, ForeignKey("registration.repository_id", ondelete="CASCADE"), primary_key=True),
+    Column("key", _Name, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("signs_from", _Time, nullable=False),
+    Column("retired_at", _Time),
+)
+
+revocation = Table(
+    "revocation",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject", _Name, primary_key=True),
+    Column("revoked_at", _Time, nullable=False),
+    Column("until", _Time, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+meter = Table(
+    "meter",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("account", _Name, primary_key=True),
+    Column("address", _Name, primary_key=True),
+    Column("repository", _Name, primary_key=True),
+    Column("exempt", Boolean, primary_key=True),
+    Column("pulls", BigInteger, nullable=False),
+    Column("bytes_answered", BigInteger, nullable=False),
+    Index("ix_meter_account", "account", "address", "day"),
+)
