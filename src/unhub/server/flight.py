@@ -18,6 +18,12 @@ from unhub.store.protocols import BlobStore
 from unhub.store.records import RepositoryKey
 
 PIECE: Final = 256 * 1024
+"""Bytes that are read at once, at most."""
+
+PIECES: Final = ((64, PIECE), (256, 128 * 1024), (512, 32 * 1024))
+"""Readers up to a number, and their pieces. The server takes in about ten pieces before a slow client does, so that a crowd's are small."""
+
+PIECE_MIN: Final = 8 * 1024
 
 REUNITED: Final = 15.0
 """Seconds in which a flight must be found again after the fetcher went away."""
@@ -28,6 +34,13 @@ class Link:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        self.readers = 0
+        """How many read blobs that are on their way, in this worker."""
+
+    @property
+    def piece(self) -> int:
+        """Bytes that a reader takes at once."""
+        return next((size for readers, size in PIECES if self.readers <= readers), PIECE_MIN)
 
     async def subscribe(self, key: RepositoryKey, digest: Digest) -> tuple[aiohttp.ClientResponse, Line]:
         """Begin or join a flight: the open answer, to be closed, and its first line."""
@@ -120,6 +133,7 @@ class SharedFlight:
         """See the protocol."""
         end = self.size if end is None else min(end, self.size)
         self._readers += 1
+        self._link.readers += 1
         try:
             at = start
             while at < end:
@@ -135,6 +149,7 @@ class SharedFlight:
                 at += len(piece)
         finally:
             self._readers -= 1
+            self._link.readers -= 1
             self._release()
 
     async def _ready(self, at: int) -> int:
@@ -149,7 +164,7 @@ class SharedFlight:
         """Bytes that are surely in the page cache, so that no thread is needed for them."""
         if self._descriptor is None:
             raise self._error or _lost(self.digest)
-        piece = os.pread(self._descriptor, min(PIECE, ready - at), at)
+        piece = os.pread(self._descriptor, min(self._link.piece, ready - at), at)
         if not piece:
             raise self._error or _lost(self.digest)
         return piece
