@@ -268,12 +268,20 @@ class BlobFetcher:
         try:
             growing.append(chunk)
         except OSError:
-            if self._make_room is None or not await self._make_room():
+            if not await self._made_room():
                 raise
             growing.append(chunk)
         self.bytes_fetched += len(chunk)
         if flight.size is None or flight.size > SMALL:
             flight.move(max(growing.reached - 1, 0))
+
+    async def _made_room(self) -> bool:
+        if self._make_room is None:
+            return False
+        try:
+            return await self._make_room()
+        except Exception:  # the database is on the same full volume: what cannot be kept is passed on all the same
+            return False
 
 
 class _Growing:
