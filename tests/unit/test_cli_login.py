@@ -86,6 +86,16 @@ def test_docker_is_logged_in_and_the_end_is_said(user: User) -> None:
     assert len(user.aws.asked) == 1
 
 
+def test_a_file_that_cannot_be_written_is_an_error_and_holds_no_password_to_warn_of(user: User, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = user.login("--tool", "docker", DOCKER_CONFIG=str(tmp_path / "file" / "docker"))
+    assert done.status == 5
+    assert "cannot write" in done.err
+    assert "nothing was changed there" in done.err
+    assert "warning" not in done.err
+    assert "internal error" not in done.err
+
+
 def test_podman_and_helm_are_logged_in_where_they_are_in_use(user: User) -> None:
     user.has("skopeo")
     user.file("helm").parent.mkdir(parents=True)

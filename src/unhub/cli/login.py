@@ -139,9 +139,10 @@ def _log_in(wanted: _Wanted) -> int:
         helper = file.helper_for(wanted.registry)
         if helper and helper.name in fetching_helpers():
             return f"nothing to store: {helper.program} asks AWS by itself (credHelpers in {file.shown})"
+        where = file.store(wanted.registry, credential)
         if helper is None:
             plain.append(file)
-        return file.store(wanted.registry, credential)
+        return where
 
     status = _for_each(wanted, store, f"logged in to {wanted.registry} as {password.username}, until {until(password.expires_at)}")
     _warn_of_plain(plain)
