@@ -258,6 +258,11 @@ def test_pins_come_from_the_lock_where_nobody_is_asked(stage: Stage) -> None:
     assert stage.asked == 0
 
 
+def test_a_diff_tells_what_the_lock_knows_apart_from_what_nobody_has_seen(stage: Stage) -> None:
+    stage.unhub("verify", NODE, "--write-lock")
+    assert "verified: 1 same; not verified: 2" in stage.unhub("migrate").err.splitlines()
+
+
 def test_a_pinned_tree_is_known_to_the_lock_offline(stage: Stage) -> None:
     stage.write(NODE)
     stage.unhub("migrate", "--write", "--pin", "--write-lock")

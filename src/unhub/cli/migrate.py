@@ -251,9 +251,12 @@ def _say_proof(plan: Plan, stays: Sequence[Item], session: Session, wanted: _Wan
             say(f"… and {len(reasons) - KEPT_SHOWN} more; --format json has them all")
     if stays:
         say(f"{len(stays)} {'reference stays' if len(stays) == 1 else 'references stay'} at Docker Hub: not seen to be the same image")
-    moving = Counter(str(item.decision.evidence.verdict) if item.decision.evidence else "not verified" for item in plan.items if item.fix)
-    if moving and not wanted.off and set(moving) != {"not verified"}:
-        say(f"verified: {', '.join(f'{count} {verdict}' for verdict, count in moving.most_common())}")
+    moving = [item.decision.evidence for item in plan.items if item.fix]
+    seen = Counter(str(evidence.verdict) for evidence in moving if evidence)
+    if seen and not wanted.off:
+        unseen = len(moving) - seen.total()
+        rest = f"; not verified: {unseen}" if unseen else ""
+        say(f"verified: {', '.join(f'{count} {verdict}' for verdict, count in seen.most_common())}{rest}")
     if prover is not None:
         _say_facts(prover, session)
         _say_asked(prover, unlocked=bool(stays))
