@@ -65,8 +65,8 @@ def options_of(command: click.Command, words: list[str] | None = None) -> set[st
 
 
 def _unknown_below(command: click.Command, words: list[str]) -> list[str]:
-    """A group's command that does not exist."""
-    if not isinstance(command, click.Group) or len(words) < 2 or words[1].startswith("-"):
+    """A group's command that does not exist; ``unhub cache [OPTIONS] COMMAND`` is its usage."""
+    if not isinstance(command, click.Group) or len(words) < 2 or words[1].startswith(("-", "[")):
         return []
     return [] if command.get_command(click.Context(command), words[1]) else [" ".join(words)]
 
