@@ -142,8 +142,8 @@ class FetcherServer:
             raise web.HTTPNotFound
         body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, object])
         response = web.StreamResponse()
-        await response.prepare(request)
         with suppress(ConnectionError):
+            await response.prepare(request)
             try:
                 async for told in self._operations.run(request.match_info["action"], body):
                     await response.write(msgspec.json.encode(told) + b"\n")
@@ -162,8 +162,8 @@ class FetcherServer:
         except NoSpace:
             return _line_only(Line(no_space=True))
         response = web.StreamResponse()
-        await response.prepare(request)
         with suppress(ConnectionError):
+            await response.prepare(request)
             await _tell(response, Line(path=str(flight.path), size=flight.size, published=flight.published))
             await _tell(response, await _follow(flight, response))
             await response.write_eof()
