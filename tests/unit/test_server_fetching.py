@@ -18,6 +18,7 @@ from tests.command_line import unhub
 from tests.hub import aws_endpoint, aws_environment, docker_hub, ecr_public
 from tests.mirror import running_mirror, wait_until
 from unhub.config.settings import Settings, Upstream
+from unhub.demo.settings import Account
 from unhub.image.digest import Digest
 from unhub.image.errors import AwsError, ServeError, UsageError
 from unhub.registry.credential import Credentials
@@ -203,6 +204,21 @@ def test_secrets_that_are_no_login(monkeypatch: pytest.MonkeyPatch, text: str) -
         login(secret="hub")
     assert "bare" not in caught.value.message
     assert logins.Login.__name__ == "Login"
+
+
+def test_pulls_of_another_login_are_spent_when_the_first_has_none_left(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("password")
+    accounts = tuple(Account(name=name, password="password", limit=limit) for name, limit in (("one", 1), ("two", 5)))
+    with docker_hub(accounts=accounts) as hub:
+        (tmp_path / "unhub.toml").write_text(
+            f'[upstream.docker]\nurl = "{hub.url}"\nseveral-logins = true\nusername = "one"\npassword-file = "one"\n'
+            '[[upstream.docker.login]]\nusername = "two"\npassword-file = "two"\n'
+        )
+        with running_mirror(tmp_path, None, arguments=("--config", tmp_path / "unhub.toml")) as mirror:
+            for name in ("node/manifests/20-alpine", "node/manifests/21.7.0-alpine3.19", "alpine/manifests/latest"):
+                assert mirror.get(f"/v2/library/{name}").status == 200
+        assert hub.counts.by_caller == {"account one": 1, "account two": 2}
 
 
 # ------------------------------------------------------------------ ECR Public

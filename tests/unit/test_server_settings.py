@@ -134,6 +134,20 @@ def test_logins(tmp_path: Path) -> None:
     assert hub.login.password == "from outside"
 
 
+def test_several_logins_are_used_on_purpose_only(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(f"password {name}")
+    text = HUB + 'username = "one"\npassword-file = "one"\n[[upstream.docker.login]]\nusername = "two"\npassword-file = "two"\n'
+    with pytest.raises(
+        ConfigurationError, match=r"unhub\.toml:1:1: cannot use more than one login .* unless several-logins = true"
+    ) as caught:
+        understood(text, folder=tmp_path)
+    assert "terms" in str(caught.value)
+    (hub,) = understood(text.replace("username", "several-logins = true\nusername", 1), folder=tmp_path).upstreams
+    assert hub.login is not None
+    assert [login.username for login in (hub.login, *hub.more_logins)] == ["one", "two"]
+
+
 def test_the_push_password(tmp_path: Path) -> None:
     (tmp_path / "push").write_text("secret words\r\n")
     settings = understood(push_password_file=tmp_path / "push")

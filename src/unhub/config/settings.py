@@ -104,11 +104,20 @@ class Fresh(_Table, frozen=True, kw_only=True):
     repositories: str = "*"
 
 
+class UpstreamLogin(_Table, frozen=True, kw_only=True):
+    """``[[upstream.NAME.login]]``: one more login for an upstream, with ``several-logins = true`` only."""
+
+    username: str | None = None
+    password_file: str | None = msgspec.field(default=None, name="password-file")
+    secret: str | None = None
+
+
 class Upstream(_Table, frozen=True, kw_only=True):
     """``[upstream.NAME]``: a registry that is pulled through under the alias ``NAME``.
 
     ``hosts`` are the names under which clients know it (``docker.io``), also as ``?ns=``. ``username`` goes with a password
-    from ``password-file``, ``UNHUB_UPSTREAM_NAME_PASSWORD`` or ``secret`` (a Secrets Manager id). Times are seconds.
+    from ``password-file``, ``UNHUB_UPSTREAM_NAME_PASSWORD`` or ``secret`` (a Secrets Manager id). More logins need
+    ``several-logins``: an operator must be allowed to use them together. Times are seconds.
     """
 
     url: str
@@ -119,6 +128,8 @@ class Upstream(_Table, frozen=True, kw_only=True):
     username: str | None = None
     password_file: str | None = msgspec.field(default=None, name="password-file")
     secret: str | None = None
+    login: tuple[UpstreamLogin, ...] = ()
+    several_logins: bool = msgspec.field(default=False, name="several-logins")
     serve_private: bool = msgspec.field(default=False, name="serve-private")
     stale_while_revalidate: float | None = msgspec.field(default=None, name="stale-while-revalidate")
     stale_if_error: float = msgspec.field(default=30 * 86400.0, name="stale-if-error")

@@ -47,12 +47,16 @@ class Fallback:
 
 @dataclass(slots=True)
 class Upstream:
-    """An upstream, its fallbacks, and where it is asked without a login (to see what is public)."""
+    """An upstream, its fallbacks, and where it is asked without a login (to see what is public).
+
+    ``more`` are the same registry with other logins, whose pulls are spent when those of ``source`` are used up.
+    """
 
     rules: UpstreamRules
     source: Source
     fallbacks: Sequence[Fallback] = ()
     anonymous: Source | None = None
+    more: Sequence[Source] = ()
 
     @property
     def has_login(self) -> bool:
@@ -139,6 +143,9 @@ class ManifestFetcher:
     ) -> StoredManifest:
         """A manifest by its digest, stored. Raises :class:`Gone` and :class:`Unavailable`."""
         await self.check_public(upstream, key, digest)
+        stored = await self._metadata.manifests.get(key, digest)
+        if stored is not None:  # it landed between the caller's look into the store and this flight
+            return stored
         manifest, source = await self._by_digest(upstream, key, digest, priority, prospect)
         await self._store(key, manifest, source, [])
         stored = await self._metadata.manifests.get(key, digest)
@@ -255,15 +262,23 @@ class ManifestFetcher:
         return fetched.manifest
 
     async def _from_upstream(self, upstream: Upstream, key: RepositoryKey, digest: Digest, priority: Priority) -> Manifest:
-        source = upstream.source
-        ledger = source.ledger
-        if ledger is not None and not ledger.may_spend(source.name, source.credential, priority):
-            refill = ledger.refill_in(source.name, source.credential)
-            raise Unavailable(f"the pull limit of {upstream.rules.title} is used up", retry_in=refill, limited=True)
-        fetched = await source.get(key.path, digest)
-        self.counts.upstream_pulls += 1
-        self.counts.per_source[source.name] = self.counts.per_source.get(source.name, 0) + 1
-        return fetched.manifest
+        """A counted pull, with the first login that has one left. Raises :class:`Gone` and :class:`Unavailable`."""
+        refills: list[float] = []
+        for source in (upstream.source, *upstream.more):
+            if _may_spend(source, priority):
+                try:
+                    fetched = await source.get(key.path, digest)
+                except Unavailable:
+                    if _may_spend(source, priority):
+                        raise
+                else:
+                    self.counts.upstream_pulls += 1
+                    self.counts.per_source[source.name] = self.counts.per_source.get(source.name, 0) + 1
+                    return fetched.manifest
+            refill = None if source.ledger is None else source.ledger.refill_in(source.name, source.credential)
+            refills += [] if refill is None else [refill]
+        cause = f"the pull limit of {upstream.rules.title} is used up"
+        raise Unavailable(cause, retry_in=min(refills, default=None), limited=True)
 
     async def _wait(self, upstream: Upstream, sought: Sought, last: Gone | Unavailable, prospect: Prospect) -> tuple[Manifest, str] | None:
         """Wait for whatever comes first: a fallback's slot, the upstream's return, or a free look that shows new pulls."""
@@ -327,3 +342,7 @@ def _private(key: RepositoryKey, upstream: Upstream) -> RegistryError:
 
 def _carrying(upstream: Upstream, key: RepositoryKey) -> list[Fallback]:
     return [fallback for fallback in upstream.fallbacks if fallback.rules.carries(key.path)]
+
+
+def _may_spend(source: Source, priority: Priority) -> bool:
+    return source.ledger is None or source.ledger.may_spend(source.name, source.credential, priority)

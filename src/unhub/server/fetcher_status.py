@@ -28,7 +28,7 @@ def status_of(fetcher: Fetcher, aws: EcrPublicLogin | None) -> dict[str, Any]:
         "sources": [
             _source(source, alias)
             for alias, upstream in fetcher.upstreams.items()
-            for source in (upstream.source, *(one.source for one in upstream.fallbacks))
+            for source in (upstream.source, *upstream.more, *(one.source for one in upstream.fallbacks))
         ],
         "aws_login": None if aws is None else {"logged_in": aws.logged_in, "failures": aws.failures},
     }

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
+import msgspec
+
 from unhub.config.settings import Upstream
 from unhub.image.errors import AwsError, MissingExtra, UsageError
 from unhub.registry.credential import Credential
@@ -61,6 +63,22 @@ class Logins:
                 hint=f"Set password-file, secret, or the environment variable {variable}_PASSWORD",
             )
         return None
+
+    def more(self, alias: str, table: Upstream) -> tuple[Login, ...]:
+        """The other logins of a table. Raises :class:`UsageError` where several are not allowed, or one is not whole."""
+        if table.login and not table.several_logins:
+            raise UsageError(
+                f"cannot use more than one login for [upstream.{alias}] unless several-logins = true",
+                hint="Read the registry's terms first: Docker's forbid going around its limits (docker.com/legal)",
+            )
+        found: list[Login] = []
+        for row in table.login:
+            one = msgspec.structs.replace(table, username=row.username, password_file=row.password_file, secret=row.secret)
+            login = Logins(self._folder, {}, self._read).of(alias, one)
+            if login is None:
+                raise UsageError(f"cannot use a login of [upstream.{alias}]: it has no username")
+            found.append(login)
+        return tuple(found)
 
     def _named(self, alias: str, username: str | None) -> str:
         if not username:

@@ -220,6 +220,7 @@ def _upstreams(settings: Settings, flags: Flags, around: Surroundings, base: Pat
                 table,
                 around.client,
                 login=logins.of(alias, table) if around.login else None,
+                more_logins=logins.more(alias, table) if around.login else (),
                 fallbacks=flags.fallback if is_docker else (),
                 own_upstream=is_docker and flags.upstream is not None,
                 no_fallback=is_docker and flags.no_fallback,

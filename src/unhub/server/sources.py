@@ -136,7 +136,8 @@ async def _upstream(one: UpstreamSettings, tools: _Tools) -> Upstream:
         main, anonymous = await source(NoCredentials(), ""), None
     else:
         main, anonymous = await source(one.login, one.login.username), await source(NoCredentials(), "")
-    return Upstream(rules, main, [_fallback(each, tools) for each in one.fallbacks], anonymous)
+    more = [await source(login, login.username) for login in one.more_logins]
+    return Upstream(rules, main, [_fallback(each, tools) for each in one.fallbacks], anonymous, more)
 
 
 def _fallback(one: FallbackSettings, tools: _Tools) -> Fallback:

@@ -48,11 +48,12 @@ class FallbackSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSettings:
-    """An upstream: its rules, the client that asks it, the login for it, and its fallbacks."""
+    """An upstream: its rules, the client that asks it, the logins for it, and its fallbacks."""
 
     rules: UpstreamRules
     client: ClientSettings
     login: Login | None = None
+    more_logins: tuple[Login, ...] = ()
     fallbacks: tuple[FallbackSettings, ...] = ()
     ipv4_only: bool = False
 
@@ -70,6 +71,7 @@ def upstream_settings(
     client: ClientSettings,
     *,
     login: Login | None,
+    more_logins: tuple[Login, ...] = (),
     fallbacks: tuple[str, ...] = (),
     own_upstream: bool = False,
     no_fallback: bool = False,
@@ -83,6 +85,8 @@ def upstream_settings(
     registry = DOCKER_HUB if is_hub else address.netloc
     tables = [] if no_fallback else _fallbacks(table, fallbacks, default=is_hub and not own_upstream and _is_own(address))
     made = tuple(_fallback(one, number, client) for number, one in enumerate(tables))
+    if login is None and more_logins:
+        login, more_logins = more_logins[0], more_logins[1:]
     rules = UpstreamRules(
         alias=alias,
         place=Place(registry, _prefix(address)),
@@ -96,7 +100,14 @@ def upstream_settings(
         fallback_hold=table.fallback_hold,
         keep_deleted=table.keep_deleted,
     )
-    return UpstreamSettings(rules=rules, client=_client(client, registry, address), login=login, fallbacks=made, ipv4_only=table.ipv4_only)
+    return UpstreamSettings(
+        rules=rules,
+        client=_client(client, registry, address),
+        login=login,
+        more_logins=more_logins,
+        fallbacks=made,
+        ipv4_only=table.ipv4_only,
+    )
 
 
 def _is_own(address: WebAddress) -> bool:
