@@ -201,7 +201,6 @@ def test_a_reload_is_enough_for_pulls_and_not_for_the_buildkit_of_this_version(t
     assert tls.real.requests == ()
 
 
-@pytest.mark.xfail(strict=True, reason="docker learns of a challenge from GET /v2/ only, and that has none")
 def test_a_push_with_the_password_works(tls: Site) -> None:
     own = f"{tls.address}/local/app:1"
     assert tls.machine.docker("tag", SHORT, own).status == 0

@@ -190,7 +190,6 @@ def test_with_tls_and_an_own_authority(tls: Site) -> None:
     assert tls.real.requests == ()
 
 
-@pytest.mark.xfail(strict=True, reason="containers/image learns of a challenge from GET /v2/ only, and that has none")
 def test_a_push_with_the_password_works(tls: Site) -> None:
     own = ("copy", "-q", f"docker://docker.io/{NODE}", f"docker://{tls.address}/local/app:1")
     assert skopeo(tls, *own, "--dest-creds", "ci:wrong").status == 1

@@ -66,7 +66,6 @@ class Application:
         access = Access(
             push_password=settings.get("PASSWORD"),
             loopback_only=settings.get("LOOPBACK", "1") == "1",
-            push_hosts=frozenset(settings.get("PUSH_HOSTS", "").split()),
         )
         return Distribution(pull, push, blobs, NAMES, access=access)
 

@@ -14,7 +14,6 @@ import pytest
 from tests.protocol.conftest import Held
 from tests.protocol.content import digest_of, fresh, image, push, push_blob, put_manifest
 from tests.protocol.serving import Server, serving
-from tests.tools import run, tool
 
 OUTSIDE = [
     "/v2/../../etc/passwd",
@@ -248,32 +247,35 @@ def test_with_a_push_password_only_who_knows_it_pushes_and_everybody_pulls(tmp_p
             ):
                 refused = server.ask(method, f"/v2/local/app/{path}", b"" if method in ("PUT", "POST") else None, headers)
                 assert (refused.status, refused.code) == (401, "UNAUTHORIZED")
-                assert refused["www-authenticate"].startswith("Basic realm=")
+                assert refused["www-authenticate"].startswith("Bearer realm=")
                 assert "käse" not in refused.body.decode()
         data = fresh()
         done = server.ask("POST", f"/v2/local/app/blobs/uploads/?digest={digest_of(data)}", data, basic("käse"))
         assert done.status == 201
         assert server.ask("GET", done["location"]).body == data
-        assert server.ask("GET", "/v2/").status == 200
         session = server.ask("POST", "/v2/local/app/blobs/uploads/", headers=basic("käse", "one"))["location"]
         other = server.ask("GET", session, headers=basic("käse", "two"))
         assert (other.status, other.code) == (404, "BLOB_UPLOAD_UNKNOWN"), "a session belongs to who began it"
 
 
-def test_under_a_name_for_pushing_real_clients_are_asked_for_the_password(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """skopeo, as docker and podman, sends a password only where ``/v2/`` asked for it; the other names stay without a challenge."""
-    folder = tmp_path_factory.mktemp("pushing")
-    skopeo = [tool("skopeo"), "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
-    with serving(folder / "data", PASSWORD="secret", LOOPBACK="0", PUSH_HOSTS="localhost") as server, serving(folder / "source") as source:
-        push(source, "local/app", image(), "1")
-        origin = f"docker://127.0.0.1:{source.port}/local/app:1"
-        target = f"docker://localhost:{server.port}/local/app:1"
-        run([*skopeo, "--dest-creds", "ci:secret", origin, target], folder)
-        run([*skopeo, "--dest-creds", "ci:wrong", origin, target], folder, status=1)
-        assert server.ask("GET", "/v2/").status == 200
-        refused = server.ask("GET", "/v2/", headers={"Host": "localhost:5000"})
-        assert (refused.status, refused.code) == (401, "UNAUTHORIZED")
-        assert server.ask("GET", "/v2/local/app/manifests/1").status == 200
+def test_where_there_is_a_push_password_v2_offers_a_token_and_reads_want_none(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Docker, podman and skopeo learn how to log in from ``/v2/`` alone (tests/clients); strangers must pull all the same."""
+    with serving(tmp_path_factory.mktemp("tokens") / "data", PASSWORD="secret", LOOPBACK="0") as server:
+        asked = server.ask("GET", "/v2/")
+        assert (asked.status, asked.code) == (401, "UNAUTHORIZED")
+        assert asked["www-authenticate"] == f'Bearer realm="http://127.0.0.1:{server.port}/token",service="unhub"'
+        assert server.ask("GET", "/v2/", headers={"Authorization": "Bearer anonymous"}).status == 200
+        assert server.ask("GET", "/v2/", headers=basic("secret", "ci")).status == 200
+        assert server.ask("GET", "/v2/", headers=basic("wrong", "ci")).status == 401
+        data = b"seen by all"
+        digest = digest_of(data)
+        done = server.ask("POST", f"/v2/local/app/blobs/uploads/?digest={digest}", data, headers=basic("secret", "ci"))
+        assert done.status == 201
+        for headers in ({}, {"Authorization": "Bearer anonymous"}, {"Authorization": "Bearer of.nobody"}):
+            assert server.ask("GET", f"/v2/local/app/blobs/{digest}", headers=headers).status == 200
+            refused = server.ask("POST", "/v2/local/app/blobs/uploads/", headers=headers)
+            assert refused.status == 401
+            assert 'scope="repository:local/app:pull,push"' in refused["www-authenticate"]
 
 
 def test_without_a_password_nobody_pushes_from_other_machines(tmp_path_factory: pytest.TempPathFactory) -> None:

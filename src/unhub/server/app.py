@@ -41,10 +41,16 @@ UPLOAD_LEFT: Final = 86_400.0
 
 
 class App:
-    """Answers every request: ``/v2/`` by the registry, ``/_unhub/`` by the operators' API, the rest by :class:`OperatorPages`."""
+    """Answers every request: ``/v2/`` by the registry, ``/token`` by its tokens, ``/_unhub/`` by the operators' API.
 
-    def __init__(self, registry: AsgiApp, pages: OperatorPages, operations: AsgiApp, slot: Slot, log: RequestLog | None) -> None:
+    The rest is for :class:`OperatorPages`.
+    """
+
+    def __init__(
+        self, registry: AsgiApp, tokens: AsgiApp, pages: OperatorPages, operations: AsgiApp, *, slot: Slot, log: RequestLog | None
+    ) -> None:
         self._registry = registry
+        self._tokens = tokens
         self._pages = pages
         self._operations = operations
         self._slot = slot
@@ -61,6 +67,8 @@ class App:
         try:
             if path.startswith("/v2/") or path == "/v2":
                 await self._registry(scope, receive, send)
+            elif path in ("/token", "/token/"):
+                await self._tokens(scope, receive, _noting(send, note))
             elif path.startswith("/_unhub/"):
                 await self._operations(scope, receive, _noting(send, note))
             else:
@@ -127,7 +135,7 @@ async def opened(
             work.append(_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)))
         for one in work:
             stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
-        app: AsgiApp = App(registry, pages, operations, counters.slot(slot), log)
+        app: AsgiApp = App(registry, access.token, pages, operations, slot=counters.slot(slot), log=log)
         found = tracer()
         yield app if found is None else Traced(app, found)
 

@@ -141,7 +141,7 @@ class Distribution:
             raise NotAllowed(f"cannot {request.method} this", tuple(allowed))
         if request.method not in READS or request.route.kind in (Kind.UPLOAD, Kind.UPLOADS):
             self._check_own(request.repository)
-            request.owner = self._access.writer(request.scope)
+            request.owner = self._access.writer(request.scope, request.repository.written)
         return await handler(request)
 
     def _check_own(self, name: Name) -> None:
@@ -178,7 +178,7 @@ class Distribution:
         }
 
     async def _base(self, request: Request) -> Answer:
-        """Anonymous reads are answered without a challenge: clients that use this as a mirror cannot take one."""
+        """The version check. Docker takes its answer for the whole registry, see :class:`Access`."""
         self._access.visitor(request.scope)
         return answer(200, [JSON], b"{}")
 

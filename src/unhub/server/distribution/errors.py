@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from unhub.image.digest import Digest
 from unhub.image.errors import InvalidDigest, ServeError
-from unhub.server.distribution.answers import JSON, Answer, Header, answer, retry_after
-
-CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="unhub", charset="UTF-8"')
+from unhub.server.distribution.answers import JSON, Answer, answer, retry_after
 
 
 class _Error(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,6 +17,14 @@ class _Error(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class _Errors(msgspec.Struct, frozen=True):
     errors: tuple[_Error, ...]
+
+
+class Unauthorized(ServeError):
+    """401: ``challenge`` says how to log in (RFC 9110, section 11.6.1)."""
+
+    def __init__(self, message: str, challenge: str) -> None:
+        super().__init__(message, status=401, registry_code="UNAUTHORIZED")
+        self.challenge = challenge
 
 
 class NotAllowed(ServeError):
@@ -36,8 +40,8 @@ def refusal(error: ServeError) -> Answer:
     headers = [JSON]
     if error.retry_after is not None:
         headers.append(retry_after(error.retry_after))
-    if error.status == 401:
-        headers.append(CHALLENGE)
+    if isinstance(error, Unauthorized):
+        headers.append((b"www-authenticate", error.challenge.encode("latin-1")))
     if error.status == 405:
         allowed = error.allowed if isinstance(error, NotAllowed) else ("GET", "HEAD")
         headers.append((b"allow", ", ".join(allowed).encode("ascii")))
