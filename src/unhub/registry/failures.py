@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from unhub.image.errors import AccessRefused, BadAnswer, LimitKind, NotFound, RateLimited, RegistryError
-from unhub.registry.exchange import Answer
 from unhub.registry.challenge import parse_challenges
+from unhub.registry.exchange import Answer
 from unhub.registry.limits import budget, limit_kind, retry_after
 
 WORDS_MAX: Final = 160

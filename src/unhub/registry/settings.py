@@ -24,8 +24,10 @@ class ClientSettings:
     limit, and dated data decides where nothing is said. ``ca_files`` are trusted beside the system's certificates for
     every registry, ``ca`` for one. ``realms`` are hosts of token services that are trusted beside a registry's own.
     ``untrusted`` registries have an endpoint that came with somebody else's files: they get no login but that host's own.
+    ``ipv4_only`` asks no IPv6 address: Docker Hub counts a whole network of them as one caller.
     ``insecure`` registries may speak plain http, and must be on this machine. ``proxies`` are by scheme, with ``no``
-    (:func:`urllib.request.getproxies_environment`). ``attempts`` and ``patience_seconds`` bound what is tried again.
+    (:func:`urllib.request.getproxies_environment`). ``attempts`` and ``patience_seconds`` bound what is tried again;
+    with one attempt nothing is, and no 429 makes later requests wait either.
     """
 
     endpoints: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -37,6 +39,7 @@ class ClientSettings:
     insecure: frozenset[str] = frozenset()
     proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     offline: bool = False
+    ipv4_only: bool = False
     attempts: int = 4
     patience_seconds: float = 180
     connect_seconds: float = 10

@@ -234,6 +234,8 @@ class Site:
             return retries.next_wait(asked)
         if answer.status != 429 or (kind := limit_kind(answer)) not in LIMITS:
             return None
+        if self._tools.settings.attempts == 1:  # whoever asks once decides itself when to ask again
+            return None
         asked = builtin_endpoints().pause_seconds(kind) if asked is None else asked
         wait = retries.next_wait(asked)
         if wait is not None and wait >= LONG_WAIT and not self.bucket.is_paused:
