@@ -102,6 +102,7 @@ url = "https://registry.example:8443/proxy"
 hosts = ["registry.example"]
 serve-private = true
 hold = 3
+ipv4-only = true
 stale-if-error = 60
 [[upstream.company.fresh]]
 tags = "v*"
@@ -113,6 +114,7 @@ seconds = 5
     assert (quay.rules.hosts, quay.rules.place.registry, quay.fallbacks) == (("quay.io",), "quay.io", ())
     assert str(company.rules.place.reference("team/app", "1")) == "registry.example:8443/proxy/team/app:1"
     assert (company.rules.serve_private, company.rules.hold, company.rules.freshness.stale_if_error) == (True, 3.0, 60.0)
+    assert (company.client.ipv4_only, quay.client.ipv4_only) == (True, False)
     assert company.rules.freshness.period("team/app", "v1") == 5
     assert settings.names.hosts["registry.example"] == "company"
 

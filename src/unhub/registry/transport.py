@@ -168,8 +168,9 @@ class Transport:
     def _session(self, reach: Reach) -> aiohttp.ClientSession:
         if reach not in self._sessions:
             settings = self._settings
+            family = socket.AF_INET if settings.ipv4_only else socket.AF_UNSPEC
             self._sessions[reach] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, resolver=_Resolver(reach, self.seen), ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(limit=0, resolver=_Resolver(reach, self.seen), ttl_dns_cache=60, family=family),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": settings.user_agent, "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds),

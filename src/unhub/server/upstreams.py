@@ -55,7 +55,6 @@ class UpstreamSettings:
     login: Login | None = None
     more_logins: tuple[Login, ...] = ()
     fallbacks: tuple[FallbackSettings, ...] = ()
-    ipv4_only: bool = False
 
 
 def docker_hub(table: Upstream | None, url: str | None) -> Upstream:
@@ -102,11 +101,10 @@ def upstream_settings(
     )
     return UpstreamSettings(
         rules=rules,
-        client=_client(client, registry, address),
+        client=_client(client, registry, address, ipv4_only=table.ipv4_only),
         login=login,
         more_logins=more_logins,
         fallbacks=made,
-        ipv4_only=table.ipv4_only,
     )
 
 
@@ -153,7 +151,7 @@ def _prefix(address: WebAddress) -> str:
     return f"{path}/" if path else ""
 
 
-def _client(client: ClientSettings, registry: str, address: WebAddress) -> ClientSettings:
+def _client(client: ClientSettings, registry: str, address: WebAddress, *, ipv4_only: bool = False) -> ClientSettings:
     """A client that asks once and does not wait: waiting is the mirror's decision. An own URL beats ``--endpoint``."""
     own = builtin_endpoints().url(registry)
     base = f"{address.scheme}://{address.netloc}"
@@ -167,4 +165,5 @@ def _client(client: ClientSettings, registry: str, address: WebAddress) -> Clien
         attempts=1,
         connect_seconds=min(client.connect_seconds, 5.0),
         read_seconds=ANSWER_SECONDS,
+        ipv4_only=ipv4_only or client.ipv4_only,
     )
