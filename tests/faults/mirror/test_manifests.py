@@ -415,3 +415,15 @@ def test_tags_are_listed_and_from_the_store_where_the_upstream_is_silent(tmp_pat
             assert stale
 
         with_core(tmp_path, hub, None, work)
+
+
+def test_a_digest_that_landed_a_moment_ago_costs_no_second_pull(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> int:
+        async with core(tmp_path, hub, None, Options()) as mirror:
+            digest = Digest.parse(hub.digest(f"library/node:{TAG}"))
+            await mirror.fetcher.digest(NODE, digest)
+            await mirror.fetcher.digest(NODE, digest)  # a worker that looked into the store before the first one ended
+            return hub.counts.total
+
+    with docker_hub() as hub:
+        assert asyncio.run(scenario(hub)) == 1
