@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -267,3 +269,13 @@ def test_only_a_named_settings_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "unhub.toml").write_text("this is no TOML")
     ended = unhub("serve", "--listen", "0.0.0.0:5000", cwd=tmp_path)
     assert "without TLS" in ended.err
+
+
+@pytest.mark.parametrize("module", ["granian", "sqlalchemy", "prometheus_client"])
+def test_a_missing_extra_is_said(tmp_path: Path, module: str) -> None:
+    arguments = ["serve", "--listen", "localhost:0", "--data", "data"]
+    code = f"import sys\nsys.modules[{module!r}] = None\nfrom unhub.cli.main import main\nsys.exit(main({arguments!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "cannot serve: unhub's extra 'server' is not installed" in done.stderr
+    assert "unhub[server]" in done.stderr
