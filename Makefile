@@ -33,8 +33,9 @@ format: $(INSTALLED) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## Measure scan speed and memory on large trees
+bench: $(INSTALLED) ## Measure scan speed and memory on large trees, and the verification of 500 references
 	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.verify
 
 soak: $(INSTALLED) ## The long tests: many more random examples and kills; writes docs/soak.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.soak
