@@ -38,7 +38,7 @@ DATA_FILE: Final = frozenset(
         *("mirror", "lookalike", "missing", "renovate", "official"),
         *("profile", "limit", "price", "quota", "counting", "note", "probe"),
         *("symptom", "consequence"),
-        *("signing", "signature_refusal"),
+        *("signing", "signature_refusal", "registry_token", "denial"),
     }
 )
 """Kinds that a user's data file may hold: their readers look into it."""

@@ -57,3 +57,39 @@ def signature_refusals(own: Path | None = None) -> dict[str, SignatureRefusal]:
     for row in typed("signature_refusal", SignatureRefusal, own):
         found.setdefault(row.id, row)
     return found
+
+
+class RegistryToken(Dated, frozen=True, kw_only=True):
+    """How many ``seconds`` a kind of token (``id``) of ECR Public holds."""
+
+    id: str
+    seconds: int
+    says: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no time."""
+        if self.seconds < 1:
+            raise ValueError("a token holds for at least one second")
+
+
+class Denial(Dated, frozen=True, kw_only=True):
+    """A text of ``AccessDeniedException``, with ``{arn}``, ``{action}`` and ``{resource}``."""
+
+    id: str
+    message: str
+
+
+def token_seconds(kind: str, own: Path | None = None) -> int:
+    """How long a kind of token holds. Raises ``LookupError`` for a kind that is not known."""
+    for row in typed("registry_token", RegistryToken, own):
+        if row.id == kind:
+            return row.seconds
+    raise LookupError(kind)
+
+
+def denials(own: Path | None = None) -> dict[str, str]:
+    """The texts by their ``id``."""
+    found: dict[str, str] = {}
+    for row in typed("denial", Denial, own):
+        found.setdefault(row.id, row.message)
+    return found

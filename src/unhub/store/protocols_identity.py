@@ -73,7 +73,7 @@ class Identities(Protocol):
         """One identity by its unique id, or ``None``."""
         ...
 
-    async def list(self, account: str | None = None, kind: IdentityKind | None = None) -> list[StoredIdentity]:
+    async def all(self, account: str | None = None, kind: IdentityKind | None = None) -> list[StoredIdentity]:
         """Identities by account, kind and name."""
         ...
 

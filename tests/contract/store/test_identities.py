@@ -90,9 +90,9 @@ def test_users_and_roles_have_names_of_their_own(url: str) -> None:
         assert role.trust == '{"Version":"2012-10-17"}'
         assert await identities.by_id("AROA1") == role
         assert await identities.by_id("AROA2") is None
-        assert await identities.list() == [role, user]
-        assert await identities.list(OURS, IdentityKind.USER) == [user]
-        assert await identities.list(THEIRS) == []
+        assert await identities.all() == [role, user]
+        assert await identities.all(OURS, IdentityKind.USER) == [user]
+        assert await identities.all(THEIRS) == []
         assert {"AIDA1", "AROA1"} <= set(await changes(metadata, ChangeKind.IDENTITY))
 
     with_identities(url, work)

@@ -45,7 +45,7 @@ class SqlIdentities:
             row = (await connection.execute(select(identity).where(identity.c.unique_id == unique_id))).one_or_none()
         return stored_identity(row) if row else None
 
-    async def list(self, account: str | None = None, kind: IdentityKind | None = None) -> list[StoredIdentity]:
+    async def all(self, account: str | None = None, kind: IdentityKind | None = None) -> list[StoredIdentity]:
         """See the protocol."""
         query = select(identity).order_by(identity.c.account, identity.c.kind, identity.c.name)
         if account is not None:
