@@ -138,6 +138,7 @@ async def _pump(pieces: AsyncGenerator[bytes], size: int, send: Send) -> None:
     sent = 0
     try:
         async with aclosing(pieces):
+            await send({"type": "http.response.body", "body": b"", "more_body": True})  # the headers go out at once
             async for piece in pieces:
                 sent += len(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
