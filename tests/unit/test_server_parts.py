@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -20,6 +22,7 @@ from unhub.server.counters import NAMES, Counters, by_outcome, cumulative
 from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.listen import Listen, addresses, open_sockets
 from unhub.server.lock import DataFolderBusy, DataLock
+from unhub.server.messages import OneLine
 from unhub.server.metrics import rendered
 from unhub.server.note import Note, caller_of
 from unhub.server.record import OTHERS, ROWS_MAX, Recorder
@@ -380,3 +383,12 @@ def test_files_that_are_open_are_counted(tmp_path: Path) -> None:
     with (tmp_path / "blobs" / "a").open(), (tmp_path / "blobs" / "a").open():
         assert open_files(tmp_path / "blobs", 1) == 2
         assert open_files(tmp_path / "blobs", 100_000) == 0
+
+
+def test_errors_are_told_in_one_line() -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError as error:
+        record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "Task %s\nfailed", ("x",), (ValueError, error, error.__traceback__))
+    line = OneLine().format(record)
+    assert re.fullmatch(r"unhub: error in asyncio: Task x failed: ValueError: two lines \(at test_server_parts\.py:\d+\)", line)

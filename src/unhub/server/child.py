@@ -7,11 +7,12 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+
+from unhub.server.messages import to_standard_error
 
 DRAIN: Final = 30
 """Seconds in which a child that is told to end finishes its answers."""
@@ -103,6 +104,7 @@ def _run(main: Main, alive: Alive, writing: int) -> int:
         signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # terminals and service managers send them to everybody; the supervisor decides
+    to_standard_error()
     loop = new_loop()
     asyncio.set_event_loop(loop)
     stop = asyncio.Event()
