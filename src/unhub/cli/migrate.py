@@ -133,8 +133,8 @@ def _wanted(options: _Options, proving: Proving) -> _Wanted:
         raise UsageError("cannot use --write together with --check")
     if wanted.check and wanted.verify and by_flag:
         raise UsageError("cannot use --check together with --verify", hint="--check uses no network: `unhub verify` compares the images")
-    if wanted.check and (proving.refresh or proving.write_lock):
-        raise UsageError("cannot use --check together with --refresh or --write-lock: it asks nobody")
+    if wanted.check and (proving.refresh or proving.write_lock or proving.deep or proving.spend):
+        raise UsageError("cannot use --check together with --refresh, --write-lock, --deep or --spend: it asks nobody")
     return replace(wanted, asks=bool(wanted.verify) and (wanted.write or by_flag))
 
 
