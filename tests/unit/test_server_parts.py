@@ -387,8 +387,8 @@ def test_files_that_are_open_are_counted(tmp_path: Path) -> None:
 
 def test_errors_are_told_in_one_line() -> None:
     try:
-        raise ValueError("two\nlines")
+        int("two\nlines")
     except ValueError as error:
         record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "Task %s\nfailed", ("x",), (ValueError, error, error.__traceback__))
     line = OneLine().format(record)
-    assert re.fullmatch(r"unhub: error in asyncio: Task x failed: ValueError: two lines \(at test_server_parts\.py:\d+\)", line)
+    assert re.fullmatch(r"unhub: error in asyncio: Task x failed: ValueError: invalid literal .* \(at test_server_parts\.py:\d+\)", line)

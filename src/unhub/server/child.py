@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from unhub.server.messages import to_standard_error
+from unhub.image.errors import UnhubError
+from unhub.server.messages import described, to_standard_error
 
 DRAIN: Final = 30
 """Seconds in which a child that is told to end finishes its answers."""
@@ -88,8 +89,10 @@ def fork(name: str, main: Main, alive: Alive, *, in_child: Callable[[], None] = 
         alive.forget()
         in_child()
         status = _run(main, alive, writing)
-    except BaseException:
-        traceback.print_exc()
+    except UnhubError as error:
+        print(f"unhub: {error}", file=sys.stderr)
+    except BaseException as error:  # the supervisor's code must never go on in the child
+        print(f"unhub: internal error in the {name}: {described(error, error.__traceback__)}; please report it", file=sys.stderr)
     finally:
         with suppress(Exception):
             sys.stdout.flush()
