@@ -31,6 +31,7 @@ COMMANDS = {
     "facts": Lazy("unhub.cli.facts", "List every dated fact that decisions rest on, and how to override it."),
     "status": Lazy("unhub.cli.status", "Show a running mirror: cache, hit ratio, budget, flights, health of upstreams."),
     "cache": Lazy("unhub.cli.cache", "Warm, check, move, purge, block and pin what a mirror keeps."),
+    "admin": Lazy("unhub.cli.admin", "Manage the accounts, users, roles, policies and keys of a mirror that speaks ECR Public."),
     "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
     "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
     "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),

@@ -84,22 +84,29 @@ class Identities:
             accounts = await self._store.accounts.all()
         return accounts[0]
 
-    async def create_account(self, account: str | None = None, *, verified: bool = False) -> Account:
-        """Add an account: 12 digits."""
+    async def create_account(self, account: str | None = None, *, verified: bool = False, alias: str | None = None) -> Account:
+        """Add an account: 12 digits. Its registry gets a default alias, and ``alias`` as the one that is displayed."""
         chosen = account or str(10**11 + self._number(9 * 10**11))
         if not ACCOUNT.fullmatch(chosen):
             raise UsageError(f"cannot use the account {chosen!r}: an account has 12 digits")
+        if alias is not None:
+            await self._check_alias(alias)
         new = Account(chosen, self._now(), verified)
         if not await self._store.accounts.create(new):
             raise UsageError(f"cannot create the account {chosen}: there is one")
+        await self.default_alias(chosen)
+        if alias is not None:
+            await self.add_alias(chosen, alias)
         return new
+
+    async def has_account(self, account: str) -> bool:
+        """Whether there is such an account."""
+        return await self._store.accounts.get(account) is not None
 
     async def add_alias(self, account: str, name: str, *, primary: bool = True) -> StoredAlias:
         """Give an account's registry a name of its own."""
-        if not _ALIAS.fullmatch(name):
-            hint = "2 to 50 characters: it begins with a letter, goes on with letters and digits in lower case, parts joined by . _ or -"
-            raise UsageError(f"cannot use the alias {name[:60]!r}", hint=hint)
         await self._account(account)
+        await self._check_alias(name)
         alias = StoredAlias(name, account, AliasStatus.ACTIVE, self._now(), primary=primary)
         if not await self._store.accounts.add_alias(alias):
             raise UsageError(f"cannot give {account} the alias {name}: it is taken")
@@ -286,6 +293,13 @@ class Identities:
         if found is None:
             raise UsageError(f"cannot find the account {account[:60]!r}", hint="unhub admin account list")
         return found
+
+    async def _check_alias(self, name: str) -> None:
+        if not _ALIAS.fullmatch(name):
+            hint = "2 to 50 characters: it begins with a letter, goes on with letters and digits in lower case, parts joined by . _ or -"
+            raise UsageError(f"cannot use the alias {name[:60]!r}", hint=hint)
+        if await self._store.accounts.alias(name) is not None:
+            raise UsageError(f"cannot use the alias {name}: it is taken")
 
     async def _add(self, owner: StoredIdentity, key: NewKey) -> NewKey:
         row = StoredAccessKey(

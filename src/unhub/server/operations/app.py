@@ -118,15 +118,19 @@ class OperationsApp:
         answers: Callable[[], Mapping[str, int]],
         reload: Reload,
         open_status: bool = False,
+        more: Mapping[str, Mapping[str, Handler]] | None = None,
     ) -> None:
-        """``token`` is the admin token, ``answers`` counts of answers by cache state, ``open_status`` lets everybody see the status."""
+        """``token`` is the admin token, ``answers`` counts of answers by cache state, ``open_status`` lets everybody see the status.
+
+        ``more`` are further routes by path and method (:attr:`unhub.server.operations.identity_actions.IdentityActions.routes`).
+        """
         self._actions = actions
         self._operate = operate
         self._token = token
         self._answers = answers
         self._reload = reload
         self._open_status = open_status
-        self._routes: dict[str, dict[str, Handler]] = {
+        self._routes: dict[str, Mapping[str, Handler]] = {
             "/_unhub/status": {"GET": self._status},
             "/_unhub/purge": {"POST": self._purge},
             "/_unhub/blocks": {"GET": self._blocks},
@@ -137,6 +141,7 @@ class OperationsApp:
             "/_unhub/unpin": {"POST": self._unpin},
             "/_unhub/pulls": {"GET": self._pulls},
             "/_unhub/reload": {"POST": self._reload_now},
+            **(more or {}),
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -181,10 +181,7 @@ class IdentityActions:
 
     async def create_account(self, asked: CreateAccount) -> Answer:
         """Add an account."""
-        account = await self._identities.create_account(asked.account, verified=asked.verified)
-        await self._identities.default_alias(account.id)
-        if asked.alias:
-            await self._identities.add_alias(account.id, asked.alias)
+        account = await self._identities.create_account(asked.account, verified=asked.verified, alias=asked.alias)
         return {"account": await self._account(account.id)}
 
     async def identities(self, asked: Filter) -> Answer:

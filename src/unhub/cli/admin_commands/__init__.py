@@ -1,0 +1,1 @@
+"""The commands of ``unhub admin``, one noun a file."""
