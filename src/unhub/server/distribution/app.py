@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from unhub.image.errors import ServeError
 from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, understand
 from unhub.mirror.pull import ManifestAnswer, Pull
@@ -110,6 +112,10 @@ class Distribution:
                 made.headers.append((b"content-range", b"bytes */%d" % error.size))
         except ClientGone:
             return
+        except SQLAlchemyError as error:  # clients try again after 503, and give up after 500
+            unforeseen = error
+            message = "cannot read what is kept here: the database does not answer"
+            made = refusal(ServeError(message, status=503, registry_code="UNAVAILABLE", retry_after=1.0))
         except Exception as error:  # whatever it is, the client gets an answer of the protocol
             unforeseen = error
             made = refusal(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
