@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -54,7 +54,7 @@ def serve(
         _upgrade(settings)
         token = admin_token(settings.data)
         _preload()
-        supervisor = Supervisor(settings, sockets, token, say, reload, login=login)
+        supervisor = Supervisor(settings, sockets, token, _unheard(say), reload, login=login)
         return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token")))
 
 
@@ -71,6 +71,16 @@ def _upgrade(settings: ServeSettings) -> None:
         raise UnhubError(f"cannot use the database {settings.data / 'unhub.db'}: {error}") from None
     finally:
         os.umask(before)
+
+
+def _unheard(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, where what is said may get lost: what it is written to may be on the volume that is full."""
+
+    def saying(text: str) -> None:
+        with suppress(OSError, ValueError):
+            say(text)
+
+    return saying
 
 
 def admin_token(data: Path) -> str:
