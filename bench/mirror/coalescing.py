@@ -161,13 +161,14 @@ def _measure_crowd(url: str, image: tuple[str, str, Image], clients: int, figure
 def _ask(url: str, image: tuple[str, str, Image], clients: int, figures: Slow) -> list[Transfer]:
     """Manifests first, as every client does, then the layer, all at once."""
     name, tag, made = image
-    asyncio.run(_manifests(url, name, tag))
+    asyncio.run(fetch_manifests(url, name, tag))
     found = curl([f"{url}/v2/library/{name}/blobs/{layer_of(made)}"] * clients)
     figures.failed += sum(one.status != 200 for one in found)
     return found
 
 
-async def _manifests(url: str, name: str, tag: str) -> None:
+async def fetch_manifests(url: str, name: str, tag: str) -> None:
+    """Tag and child, as a client asks before it asks for layers: the mirror then knows the blobs of the repository."""
     async with Puller(url, Waits()) as puller:
         index = await puller._manifest(f"library/{name}", tag, None)
         digest = next(row["digest"] for row in index["manifests"] if row["platform"]["architecture"] == "amd64")
@@ -191,7 +192,7 @@ def first_byte(runs: int, size: int = 32 * MB) -> FirstByte:
         fallback = stack.enter_context(ecr_public(images=[]))
         server, _ = stack.enter_context(peers.unhub_mirror(Path(folder), hub, fallback))
         for name, tag, made in images:
-            asyncio.run(_manifests(server.url, name, tag))
+            asyncio.run(fetch_manifests(server.url, name, tag))
             figures.upstream.values.append(1000 * _straight(hub, name, layer_of(made)))
             figures.mirror.values.append(1000 * curl([f"{server.url}/v2/library/{name}/blobs/{layer_of(made)}"])[0].first)
     return figures
