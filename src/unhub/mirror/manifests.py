@@ -158,7 +158,24 @@ class ManifestFetcher:
 
         Raises :class:`Gone` for what is private, unless the settings serve it, and :class:`Unavailable` where nobody can tell.
         """
-        if upstream.anonymous is None or upstream.rules.serve_private:
+        anonymous = upstream.anonymous
+        if anonymous is not None:
+            await self._prove_public(upstream, key, lambda: anonymous.head(key.path, which))
+
+    async def check_listable(self, upstream: Upstream, key: RepositoryKey) -> None:
+        """The same where no manifest is asked for: whoever may list the tags of a repository may read it."""
+        anonymous = upstream.anonymous
+        if anonymous is None:
+            return
+
+        async def first() -> None:
+            async for _ in anonymous.registry.tags(anonymous.place.reference(key.path, "latest")):
+                return
+
+        await self._prove_public(upstream, key, lambda: anonymous.ask(first))
+
+    async def _prove_public(self, upstream: Upstream, key: RepositoryKey, prove: Callable[[], Awaitable[object]]) -> None:
+        if upstream.rules.serve_private:
             return
         stored = await self._metadata.repositories.get(key)
         if stored is not None and stored.public is not None and self._now() - (stored.public_checked_at or 0) < PUBLIC_AGAIN:
@@ -166,7 +183,7 @@ class ManifestFetcher:
                 raise Gone(_private(key, upstream))
             return
         try:
-            await upstream.anonymous.head(key.path, which)
+            await prove()
         except Gone as gone:
             if not isinstance(gone.error, AccessRefused):
                 raise
@@ -177,14 +194,6 @@ class ManifestFetcher:
                 return
             raise
         await self._metadata.repositories.set_public(key, True, self._now())
-
-    async def check_listable(self, upstream: Upstream, key: RepositoryKey) -> None:
-        """Raise :class:`Gone` unless everybody may read a repository, or only anonymous questions are asked anyway."""
-        if upstream.anonymous is None or upstream.rules.serve_private:
-            return
-        stored = await self._metadata.repositories.get(key)
-        if stored is None or not stored.public:
-            raise Gone(_private(key, upstream))
 
     async def _head(self, upstream: Upstream, key: RepositoryKey, name: str) -> Head:
         try:
