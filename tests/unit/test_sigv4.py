@@ -8,6 +8,7 @@ import http.server
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from hypothesis import strategies as st
 
 from tests.tools import tool
 from unhub.aws.sigv4 import AccessKey, SignedRequest, VerifiedCaller, read_claim, verify
+from unhub.aws.sigv4_claim import amazon_time
 from unhub.aws.sigv4_rules import Cause, SigningRules, rules_for
 from unhub.image.errors import ApiRefused
 
@@ -96,7 +98,8 @@ def re_signed(request: SignedRequest, names: str) -> SignedRequest:
     """The same request, signed by another hand than botocore's over just these headers."""
     headers = {name: header(request, name) for name in names.split(";")}
     signer = SigV4Auth(Credentials(KEY_ID, SECRET), "ecr-public", "us-east-1")
-    again = AWSRequest(request.method, f"http://api.test:5001{request.path}", headers=headers, data=request.body)
+    query = f"?{request.query}" if request.query else ""
+    again = AWSRequest(request.method, f"http://api.test:5001{request.path}{query}", headers=headers, data=request.body)
     again.context["timestamp"] = header(request, "x-amz-date")
     signer.headers_to_sign = lambda signed_request: signed_request.headers
     signature = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
@@ -455,6 +458,146 @@ def test_statuses_and_times_are_dated_facts_and_a_users_file_may_change_them(tmp
     assert (caught.value.aws_code, caught.value.status) == ("Unknown", 403)
     assert "- 1 min.)" in refused(signed(), rules=rules, after=61)[1]
     assert rules.refusals[Cause.MISSING] == RULES.refusals[Cause.MISSING]
+
+
+# What is signed well, and may yet be read in two ways
+
+NAMES = "content-type;host;x-amz-date;x-amz-target"
+
+
+def test_a_query_that_can_be_read_in_two_ways_is_refused_though_it_is_signed() -> None:
+    assert check(re_signed(replace(signed(), query="a=1&b=&c=%2F"), NAMES))
+    for query in ("a=1&a=2", "a", "a=1&", "&a=1", "a=1&%61=2", "X-Amz-%44ate=1", "x-amz-%64ate=1", "a=1&b"):
+        found = refused(re_signed(replace(signed(), query=query), NAMES))
+        assert found == ("IncompleteSignatureException", "The query must be name=value pairs, each name once"), query
+    found = check(re_signed(replace(signed(), query="a=b=c&x-other-%64=1"), NAMES))
+    assert found.access_key == KEY_ID, "an equals sign may stand in a value"
+    assert refused(replace(re_signed(replace(signed(), query="a=b=c"), NAMES), query="a=b%3Dc"))[0] == "InvalidSignatureException"
+
+
+def test_a_path_or_method_in_another_form_is_refused_though_it_is_signed() -> None:
+    for path in ("/./", "/a/../", "/..", "/a/.", "/a//b"):
+        found = refused(re_signed(replace(signed(), path=path), NAMES))
+        assert found == ("InvalidSignatureException", "The method, path or query is not in the form that is signed"), path
+    assert refused(re_signed(replace(signed(), method="post"), NAMES))[1].startswith("The method, path or query")
+    for path in ("/a/b", "/a/", "/...", "/a..b/.c", "/%20", "/a%2Fb"):
+        assert check(re_signed(replace(signed(), path=path), NAMES)), path
+
+
+def test_a_value_in_another_alphabet_is_refused_though_it_is_signed() -> None:
+    for value in ("caf\u00e9", "a\u00a0b", "a\x0bb"):
+        found = refused(re_signed(with_header(signed(), "X-Amz-Target", value), NAMES))
+        assert found == ("InvalidSignatureException", "The signed header 'x-amz-target' must be in the request, once, in plain ASCII")
+    assert check(re_signed(with_header(signed(), "X-Amz-Target", "a\tb   c"), NAMES)), "white space is only folded"
+
+
+def test_every_refusal_says_what_is_wrong() -> None:
+    request = signed()
+    twice = replace(request, headers=(*request.headers, ("authorization", "x")))
+    assert refused(twice)[1] == "There is more than one Authorization header"
+    assert refused(replace(request, query=presigned().query))[1] == "The Authorization header and the query both hold a signature"
+    both = with_header(presigned(token=TOKEN), "X-Amz-Security-Token", TOKEN)
+    assert refused(both, SESSION, rules=STS)[1] == "The header and the query both hold a security token"
+    dates = replace(request, headers=(*request.headers, ("x-amz-date", "x")))
+    assert refused(dates)[1] == "There is more than one date"
+    long = "x" * 300
+    text = header(request, "authorization")
+    cases = {
+        text.replace("AWS4-HMAC-SHA256", f"AWS4-{long}"): f"Unsupported AWS 'algorithm': 'AWS4-{'x' * 55}'",
+        text.replace("aws4_request", long): f"Credential should be scoped with a valid terminator: 'aws4_request', not '{'x' * 60}'.",
+        text.replace("/us-east-1/", f"/{long}/"): f"Credential should be scoped to a valid region, not '{'x' * 60}'. ",
+        text.replace(KEY_ID, f"a b{long}"): "Credential must have exactly 5 slash-delimited elements, "
+        f"e.g. keyid/date/region/service/term, got 'a b{'x' * 197}'",
+        f"{text}, A=1": "Authorization header holds more or something else than Credential, SignedHeaders, Signature, each once",
+        text[:-1]: "Signature must be 64 hexadecimal digits in lower case",
+        text.replace("host;", "host;host;"): "SignedHeaders must be names in lower case, in order, each once, between semicolons",
+        text.replace(
+            "content-type;", f"a{long};content-type;"
+        ): f"The signed header 'a{'x' * 59}' must be in the request, once, in plain ASCII",
+        text.replace("=content-type", "=authorization;content-type"): "The signed header 'authorization' must be in the request, "
+        "once, in plain ASCII",
+    }
+    for changed, says in cases.items():
+        assert refused(with_header(request, "Authorization", changed))[1] == says
+    day = header(request, "x-amz-date")
+    scope = refused(with_header(request, "Authorization", text.replace(f"/{day[:8]}/", f"/{long}/")))[1]
+    assert scope == (
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+        f"'{'x' * 60}' != '{day[:8]}', from '{day}'."
+    )
+    assert refused(with_header(request, "X-Amz-Date", long))[1] == f"Date must be in ISO-8601 'basic format'. Got '{'x' * 60}'."
+    more = re_signed(with_header(with_header(request, "X-Amz-B", "1"), "X-Amz-A", "1"), NAMES)
+    assert refused(more)[1] == "There were headers present in the request which were not signed: x-amz-a, x-amz-b"
+    unsigned = refused(signed(X_Amz_Content_SHA256="UNSIGNED-PAYLOAD"))[1]
+    assert unsigned == "The body must be signed: x-amz-content-sha256 must not be 'UNSIGNED-PAYLOAD'"
+    streamed = refused(signed(X_Amz_Content_SHA256=f"STREAMING-{long}"))[1]
+    assert streamed == f"The body must be signed: x-amz-content-sha256 must not be 'STREAMING-{'x' * 50}'"
+
+
+def test_every_refusal_of_a_query_says_what_is_wrong() -> None:
+    query = presigned().query
+
+    def says(old: str, new: str) -> str:
+        return refused(replace(presigned(), query=query.replace(old, new)), rules=STS)[1]
+
+    assert says("X-Amz-Algorithm=AWS4-HMAC-SHA256", f"X-Amz-Algorithm={'x' * 99}") == f"Unsupported AWS 'algorithm': '{'x' * 60}'"
+    assert says("X-Amz-Expires=60", "X-Amz-Expires=0") == "X-Amz-Expires must be a number of seconds from 1 to 604800"
+    lacking = says("X-Amz-Expires=60", "a=1").replace(" AWS", "\nAWS").splitlines()
+    assert lacking == ["AWS query-string parameters must include 'X-Amz-Expires'."]
+    assert says("X-Amz-Expires=60&X-Amz-SignedHeaders=host", "a=1") == (
+        "AWS query-string parameters must include 'X-Amz-Expires'. AWS query-string parameters must include 'X-Amz-SignedHeaders'."
+    )
+    request = presigned(expires=1)
+    assert check(request, rules=STS, after=1)
+    claim = read_claim(request, STS)
+    ended, now = (datetime.fromtimestamp(claim.signed_at + after, UTC).strftime("%Y%m%dT%H%M%SZ") for after in (1, 3))
+    assert refused(request, rules=STS, after=3)[1] == f"Signature expired: {ended} is now earlier than {now}"
+
+
+def test_a_session_token_may_come_in_a_signed_header_of_a_presigned_request() -> None:
+    request = AWSRequest("GET", "http://sts.test/", headers={"Host": "sts.test", "X-Amz-Security-Token": TOKEN}, data=b"")
+    SigV4QueryAuth(Credentials(KEY_ID, SECRET), "sts", "us-east-1", expires=60).add_auth(request)
+    found = captured(dict(request.headers.items()), b"", method="GET", url=request.url)
+    assert check(found, SESSION, rules=STS).session
+    assert refused(with_header(found, "X-Amz-Security-Token", "other"), SESSION, rules=STS)[0] == "InvalidClientTokenId"
+
+
+def test_a_session_has_ended_at_its_end() -> None:
+    request = signed(token=TOKEN)
+    at = read_claim(request, RULES).signed_at
+    assert check(request, replace(SESSION, expires_at=at + 1)).signed_at == at
+    assert refused(request, replace(SESSION, expires_at=at))[0] == "ExpiredTokenException"
+
+
+def test_services_of_the_query_protocol_have_names_and_statuses_of_their_own() -> None:
+    for rules, code, status in ((RULES, "UnrecognizedClientException", 400), (STS, "InvalidClientTokenId", 403)):
+        with pytest.raises(ApiRefused) as caught:
+            check(signed(service=rules.service), None, rules=rules)
+        assert (caught.value.aws_code, caught.value.status) == (code, status)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    text = header(signed(), "authorization")
+    assert refused(with_header(signed(), "Authorization", f"Bearer \udcff{text}"))[0] == "IncompleteSignatureException"
+    assert refused(with_header(signed(token=TOKEN), "X-Amz-Security-Token", "\udcff"), SESSION)[0] == "InvalidSignatureException"
+    query = presigned(token=TOKEN).query
+    undecodable = replace(presigned(token=TOKEN), query=query.replace("Security-Token=", "Security-Token=%ff"))
+    assert refused(undecodable, SESSION, rules=STS)[0] == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_where_the_server_stands_does_not_matter(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = signed()
+    moment = datetime.strptime(header(request, "x-amz-date"), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert check(request, now=moment).signed_at == moment
+        assert "(20" in refused(request, after=999)[1]
+        assert amazon_time(0) == "19700101T000000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 # Whatever is changed
