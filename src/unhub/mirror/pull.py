@@ -239,7 +239,7 @@ class Pull:
         tag, manifest = found
         age = rules.freshness.age(tag, self._now())
         if self._is_gone(tag):
-            return await self._asked(key, name, rules, None)
+            return await self._withdrawn(key, tag, rules)
         if age is Age.FRESH:
             return self._remember(key, tag, manifest, rules, epoch)
         if age is Age.STALE:
@@ -274,6 +274,15 @@ class Pull:
             return True
         repository = await self._metadata.repositories.get(key)
         return repository is not None and bool(repository.public)
+
+    async def _withdrawn(self, key: RepositoryKey, tag: StoredTag, rules: UpstreamRules) -> ManifestAnswer:
+        """A tag that its upstream no longer has, unless it is back; its image goes, too, where deleted ones are not kept."""
+        try:
+            return await self._asked(key, tag.name, rules, None)
+        except ServeError as error:
+            if error.status == 404 and not rules.keep_deleted:
+                await self._metadata.eviction.evict(key, tag.digest)
+            raise
 
     def _is_gone(self, tag: StoredTag) -> bool:
         return tag.gone_count >= GONE_TIMES and tag.gone_since is not None and self._now() - tag.gone_since >= GONE_AFTER

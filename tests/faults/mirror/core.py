@@ -118,6 +118,7 @@ class Options:
     revalidate: float = 2.0
     credentials: Credentials | None = None
     serve_private: bool = False
+    keep_deleted: bool = True
     clock: Clock = field(default_factory=Clock)
     repositories: tuple[str, ...] = ("library/*",)
 
@@ -145,6 +146,7 @@ async def core(folder: Path, hub: Hub, fallback: Hub | None, options: Options) -
             freshness=options.freshness,
             credential="builder" if login else "",
             serve_private=options.serve_private,
+            keep_deleted=options.keep_deleted,
             hold=options.hold,
             fallback_hold=options.fallback_hold,
             revalidate=options.revalidate,

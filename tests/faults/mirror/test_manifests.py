@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -334,6 +335,26 @@ def test_what_was_withdrawn_upstream_is_served_for_a_day_and_no_longer(tmp_path:
             assert (await core.pull.manifest(NODE, kept.manifest.digest)).manifest.data == kept.manifest.data, "digests are kept"
 
         with_core(tmp_path, hub, None, work, clock=clock)
+
+
+def test_what_was_withdrawn_goes_with_its_digest_where_deleted_images_are_not_kept(tmp_path: Path) -> None:
+    clock = Clock()
+    with docker_hub() as hub:
+
+        async def work(core: Core) -> None:
+            kept = await pulled(core)
+            hub.remove("library/node")
+            for days in (3.0, 3.01, 4.1):
+                clock.ahead = days * DAY
+                with contextlib.suppress(ServeError):
+                    await core.pull.manifest(NODE, TAG)
+            core.memory.clear()
+            with pytest.raises(ServeError) as refused:
+                await core.pull.manifest(NODE, kept.manifest.digest)
+            assert refused.value.status == 404
+            assert await core.metadata.manifests.tags(NODE) == []
+
+        with_core(tmp_path, hub, None, work, clock=clock, keep_deleted=False)
 
 
 def test_a_private_image_is_nobodys_business(tmp_path: Path) -> None:
