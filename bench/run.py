@@ -1,30 +1,17 @@
-"""`make bench`: the scan against ripgrep on the same tree, start-up times, and growth; writes docs/benchmarks.md."""
+"""`make bench`: measures everything and writes docs/benchmarks.md; ``python -m bench.run --help`` tells what can be left out."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.measure import Figures, alternate
-from bench.tree import make_tree
-
 ROOT = Path(__file__).parents[1]
-CORPUS = ROOT.parent / "shared" / "corpus"
-NEEDLES = r"image|FROM|docker"
-
-
-def unhub(*arguments: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("unhub")), *arguments]
-
-
-def row(name: str, figures: Figures, base: Figures | None = None) -> str:
-    ratio = f"{figures.median / base.median:.1f}×" if base else "1×"
-    return f"| {name} | {figures.median:.3f} | {figures.spread} | {ratio} | {figures.peak / 1e6:.0f} |"
 
 
 def commit() -> str:
@@ -32,78 +19,59 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def build(top: Path, files: int) -> Path:
-    tree = top / f"tree-{files}"
-    make_tree(tree, files)
-    if CORPUS.is_dir() and files == 10_000:
-        shutil.copytree(CORPUS, tree / "corpus")
-    subprocess.run(["git", "init", "-q", str(tree)], check=True)
-    return tree
+def scan(*, quick: bool) -> list[str]:
+    from bench.scan import sections
+
+    return sections(quick=quick)
 
 
-def scan_against_ripgrep(tree: Path) -> list[str]:
-    commands = {"unhub scan": unhub("scan", "--format", "json", str(tree))}
-    if shutil.which("rg"):
-        commands = {"rg -l (the floor)": ["rg", "-l", NEEDLES, str(tree)], **commands}
-    figures = alternate(commands)
-    base = figures.get("rg -l (the floor)")
-    head = ["| command | median s | min–max s | ratio | peak MB |", "|---|---|---|---|---|"]
-    return head + [row(name, measured, base) for name, measured in figures.items()]
+def verify(*, quick: bool) -> list[str]:
+    from bench.verify import LATENCY, REFERENCES, measure
+
+    seconds, requests = measure()
+    return [
+        "## Verification",
+        "",
+        f"`unhub verify` of {REFERENCES} references, each at two registries of this machine that answer after {LATENCY * 1000:.0f} ms, one run: {seconds:.1f} s, {requests} requests.",
+    ]
 
 
-def growth(top: Path) -> list[str]:
-    lines = ["| files | with references | median s | ms a 1,000 files | peak MB |", "|---|---|---|---|---|"]
-    for files in (1_000, 10_000, 100_000):
-        tree = top / f"grow-{files}"
-        count = make_tree(tree, files)
-        subprocess.run(["git", "init", "-q", str(tree)], check=True)
-        figures = alternate({"scan": unhub("scan", "--format", "json", str(tree))}, runs=3)["scan"]
-        lines.append(f"| {files:,} | {count:,} | {figures.median:.2f} | {figures.median / files * 1e6:.0f} | {figures.peak / 1e6:.0f} |")
-        shutil.rmtree(tree)
-    return lines
+def mirror(*, quick: bool) -> list[str]:
+    from bench.mirror.report import FULL, QUICK, sections
+
+    return sections(QUICK if quick else FULL)
 
 
-def start_up() -> list[str]:
-    commands = {"python -c pass": [sys.executable, "-c", "pass"], "unhub --version": unhub("--version"), "unhub --help": unhub("--help")}
-    figures = alternate(commands, runs=9)
-    lines = ["| command | median ms | min–max ms |", "|---|---|---|"]
-    for name, measured in figures.items():
-        lines.append(f"| `{name}` | {measured.median * 1000:.0f} | {min(measured.seconds) * 1000:.0f}–{max(measured.seconds) * 1000:.0f} |")
-    return lines
+PARTS: dict[str, Callable[..., list[str]]] = {"scan": scan, "verify": verify, "mirror": mirror}
+
+
+def head(began: float, *, quick: bool) -> list[str]:
+    spent = time.monotonic() - began
+    load = os.getloadavg()[2]
+    return [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench` at commit `{commit()}` on {platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, in {spent / 60:.0f} minutes (load average {load:.1f}).",
+        "Whole processes, alternating runs after a warm-up, the default configuration. Times vary with the machine; the ratios are the point.",
+        *(["", "**A quick look: one run of everything, and less of it.**"] if quick else []),
+    ]
 
 
 def main() -> None:
-    if shutil.which("rg") is None:
-        print("rg (ripgrep) is not here: the floor is left out", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="unhub-bench-") as folder:
-        top = Path(folder)
-        tree = build(top, 10_000)
-        files = sum(1 for path in tree.rglob("*") if path.is_file() and ".git/" not in path.as_posix())
-        sections = [
-            "# Benchmarks",
-            "",
-            f"Written by `make bench` at commit `{commit()}` on {platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}.",
-            "Whole processes, alternating runs after a warm-up, the default configuration. Times vary with the machine; the ratios are the point.",
-            "",
-            "## A scan against the floor",
-            "",
-            f"A tree of {files:,} files: 10,000 made (1,500 with references) and the corpus of real projects. `rg -l '{NEEDLES}'` only lists the files that hold one of three words; unhub reads every reference in them and decides about it. Goal: within 5× and under 150 MB.",
-            "",
-            *scan_against_ripgrep(tree),
-            "",
-            "## Growth",
-            "",
-            *growth(top),
-            "",
-            "## Start",
-            "",
-            "Goals: `--version` under 150 ms, `--help` under 300 ms.",
-            "",
-            *start_up(),
-            "",
-        ]
-    text = "\n".join(sections)
-    (ROOT / "docs" / "benchmarks.md").write_text(text, "utf-8")
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure, and write docs/benchmarks.md.")
+    parser.add_argument("--quick", action="store_true", help="one run of everything, and less of it; printed only")
+    parser.add_argument("--only", choices=sorted(PARTS), action="append", help="measure this part only (repeatable); printed only")
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    lines: list[str] = []
+    for name, part in PARTS.items():
+        if chosen.only and name not in chosen.only:
+            continue
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        lines += ["", *part(quick=chosen.quick)]
+    text = "\n".join([*head(began, quick=chosen.quick), *lines, ""])
+    if not chosen.quick and not chosen.only:
+        (ROOT / "docs" / "benchmarks.md").write_text(text, "utf-8")
     print(text)
 
 

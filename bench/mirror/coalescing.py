@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.hub import docker_hub, ecr_public
+
 from bench.mirror import peers
 from bench.mirror.client import Puller, PullFailed, Waits
 from bench.mirror.content import entries, one_image
 from bench.mirror.samples import Samples
-from tests.hub import docker_hub, ecr_public
 from unhub.demo.handles import Hub
 from unhub.demo.images import Image
 

@@ -40,18 +40,14 @@ def one_image(size: int, seed: str) -> Image:
 def storm_image(number: int, tag: int) -> Image:
     """One of the storm's images: a base layer that its tags share, and one of its own."""
     base = raw_layer(LAYER_SIZE, f"base {number}")
-    platforms = (
-        image([base, raw_layer(LAYER_SIZE, f"own {number} {tag} {platform}")], platform=platform) for platform in (AMD64, ARM64)
-    )
+    platforms = (image([base, raw_layer(LAYER_SIZE, f"own {number} {tag} {platform}")], platform=platform) for platform in (AMD64, ARM64))
     return index(list(platforms))
 
 
 @cache
 def storm_images() -> tuple[tuple[str, str, Image], ...]:
     """Repository below ``library/``, tag and image of all 120."""
-    return tuple(
-        (f"image{number:02d}", f"{tag + 1}.{number}", storm_image(number, tag)) for number in range(IMAGES) for tag in range(TAGS)
-    )
+    return tuple((f"image{number:02d}", f"{tag + 1}.{number}", storm_image(number, tag)) for number in range(IMAGES) for tag in range(TAGS))
 
 
 def entries(images: Sequence[tuple[str, str, Image]], prefix: str = "") -> list[Entry]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.hub import docker_hub, ecr_public
+
 from bench.mirror import peers
 from bench.mirror.coalescing import MB, fetch_manifests, layer_of, named
 from bench.mirror.content import entries
-from tests.hub import docker_hub, ecr_public
 
 CLIENTS = 1000
 SLOWLY = 4.0

@@ -17,6 +17,7 @@ from pathlib import Path
 import tests.mirror
 from tests.hub import endpoints
 from tests.mirror import Mirror, running_mirror
+
 from unhub.demo.handles import Hub
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +160,12 @@ def nginx(folder: Path, body: str, certificate: Certificate | None = None, *, lo
     text = _NGINX.format(folder=folder, port=port, tls=tls, body=body, log=folder / "access.log" if log else "off")
     (folder / "nginx.conf").write_text(text, "utf-8")
     with _started([path, "-c", str(folder / "nginx.conf")], port, folder / "log") as process:
-        yield Peer("nginx", f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}", lambda: [process.pid], certificate and certificate.ca)
+        yield Peer(
+            "nginx",
+            f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}",
+            lambda: [process.pid],
+            certificate and certificate.ca,
+        )
 
 
 @contextlib.contextmanager

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.hub import docker_hub, ecr_public
+
 from bench.mirror import peers
 from bench.mirror.client import ACCEPT
 from bench.mirror.coalescing import MB, curl, layer_of
 from bench.mirror.content import entries, one_image
 from bench.mirror.samples import Samples
 from bench.mirror.upload import push_image
-from tests.hub import docker_hub, ecr_public
 from unhub.demo.handles import Hub
 from unhub.demo.images import Image
 

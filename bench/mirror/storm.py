@@ -19,11 +19,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tests.hub import aws_endpoint, aws_environment, docker_hub, ecr_public
+
 from bench.mirror import peers
 from bench.mirror.client import PULL_SECONDS, Puller, PullFailed, Refusal, Waits
 from bench.mirror.content import Build, entries, storm_builds, storm_images
 from bench.mirror.samples import percentile
-from tests.hub import aws_endpoint, aws_environment, docker_hub, ecr_public
 from unhub.demo.handles import Hub
 from unhub.demo.state import Record
 
@@ -216,7 +217,14 @@ def _warm_up_and_shut(base: str, stand: Stage, scenario: Scenario, builds: Seque
 
 
 def _result(
-    scenario: Scenario, peer: str, stand: Stage, builds: Sequence[Build], reasons: Counter[str], pulls: list[float], waits: Waits, seconds: float
+    scenario: Scenario,
+    peer: str,
+    stand: Stage,
+    builds: Sequence[Build],
+    reasons: Counter[str],
+    pulls: list[float],
+    waits: Waits,
+    seconds: float,
 ) -> Result:
     hub, fallback = _gets(stand.hub), _gets(stand.fallback)
     served, fallen = [record for record in hub if record.status == 200], [record for record in fallback if record.status == 200]

@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.hub import docker_hub, ecr_public
+
 from bench.mirror import peers
 from bench.mirror.coalescing import MB, curl, layer_of
 from bench.mirror.content import AMD64, entries, raw_layer
 from bench.mirror.samples import percentile
 from bench.mirror.upload import Connection
-from tests.hub import docker_hub, ecr_public
 from unhub.demo.images import Image, image
 
 CLIENTS = 2
@@ -83,7 +84,10 @@ class Runner:
     def run(self, case: Case, seed: int = 1) -> Row:
         """One case with two clients at once."""
         pick = random.Random(seed)
-        sizes = [pick.choices([size for size, _ in case.sizes], [share for _, share in case.sizes])[0] if case.sizes else 0 for _ in range(case.requests)]
+        sizes = [
+            pick.choices([size for size, _ in case.sizes], [share for _, share in case.sizes])[0] if case.sizes else 0
+            for _ in range(case.requests)
+        ]
         writes = [pick.random() < case.pushes for _ in range(case.requests)]
         work = [self._request(case, size, write) for size, write in zip(sizes, writes, strict=True)]
         for size in {size for size, write in zip(sizes, writes, strict=True) if not write and size}:
