@@ -29,7 +29,7 @@ class AdminGroup(LazyGroup):
 
 @click.group("admin", cls=AdminGroup, short_help="Manage the accounts, users, roles, policies and keys of a mirror that speaks ECR Public.")
 def command() -> None:
-    """Manage who may do what at a mirror that speaks ECR Public (`unhub serve --mode ecr-public`).
+    """Manage who may do what at a mirror that speaks ECR Public.
 
     All commands ask the running mirror at --server, with its admin token from the data folder or UNHUB_TOKEN.
     """
