@@ -27,6 +27,9 @@ PATIENCE: Final = 900.0
 LOOK_AGAIN: Final = 5.0
 """Seconds between two free looks at an upstream whose pulls are used up."""
 
+FIRST_LOOK: Final = 0.5
+"""Seconds before the first look after a fault, doubled at each."""
+
 MARGIN: Final = 0.5
 """Seconds that an answer takes after its slot has come."""
 
@@ -73,14 +76,45 @@ class Prospect:
     limited: bool = False
 
 
+@dataclass(slots=True)
+class Tried:
+    """What a flight learned of its fallbacks, by name: who does not have the digest, and who failed and rests until the next look.
+
+    A fallback that failed once is asked once more at once: one broken connection says nothing about the next.
+    """
+
+    lacking: set[str] = field(default_factory=set[str])
+    resting: set[str] = field(default_factory=set[str])
+    failed: set[str] = field(default_factory=set[str])
+    looks: int = 0
+
+    def may_ask(self, fallback: Fallback) -> bool:
+        """Whether it may have the digest, and may be asked now."""
+        return fallback.rules.name not in self.lacking and fallback.rules.name not in self.resting
+
+    def note_failure(self, fallback: Fallback) -> None:
+        """It did not answer, or with what cannot be used."""
+        name = fallback.rules.name
+        if name in self.failed:
+            self.resting.add(name)
+        self.failed.add(name)
+
+    def pause(self) -> float:
+        """Seconds until the next look: few at first. Those who rest may be asked after it."""
+        self.resting.clear()
+        self.failed.clear()
+        self.looks += 1
+        return min(LOOK_AGAIN, FIRST_LOOK * 2 ** (self.looks - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A digest that a flight looks for: since when, and which fallbacks do not have it."""
+    """A digest that a flight looks for, since when, and what was tried."""
 
     key: RepositoryKey
     digest: Digest
     started: float
-    lacking: set[str]
+    tried: Tried = field(default_factory=Tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,44 +261,46 @@ class ManifestFetcher:
     async def _by_digest(
         self, upstream: Upstream, key: RepositoryKey, digest: Digest, priority: Priority, prospect: Prospect
     ) -> tuple[Manifest, str]:
-        lacking: set[str] = set()
-        started = self._clock()
+        sought = Sought(key, digest, self._clock())
+        tried = sought.tried
         last: Gone | Unavailable = Unavailable(f"nobody has {digest}")
         while True:
-            fallbacks = [fallback for fallback in _carrying(upstream, key) if fallback.rules.name not in lacking]
+            fallbacks = [fallback for fallback in _carrying(upstream, key) if tried.may_ask(fallback)]
             for fallback in fallbacks:
                 if fallback.source.pace.free_in() <= (upstream.rules.fallback_hold if priority is Priority.CLIENT else 0.0):
-                    manifest = await self._from_fallback(fallback, key, digest, lacking)
+                    manifest = await self._from_fallback(fallback, key, digest, tried)
                     if manifest is not None:
                         return manifest, fallback.rules.name
             try:
                 return await self._from_upstream(upstream, key, digest, priority), upstream.source.name
             except Gone as gone:
                 last = gone
-                if not [fallback for fallback in fallbacks if fallback.rules.name not in lacking]:
+                if not any(tried.may_ask(fallback) for fallback in fallbacks):
                     raise
             except Unavailable as unavailable:
                 last = unavailable
             if priority is not Priority.CLIENT:
                 raise last
-            found = await self._wait(upstream, Sought(key, digest, started, lacking), last, prospect)
+            found = await self._wait(upstream, sought, last, prospect)
             if found is not None:
                 return found
 
-    async def _from_fallback(self, fallback: Fallback, key: RepositoryKey, digest: Digest, lacking: set[str]) -> Manifest | None:
-        """A manifest from a fallback at its next slot; ``None``, and noted, where it does not have it."""
+    async def _from_fallback(self, fallback: Fallback, key: RepositoryKey, digest: Digest, tried: Tried) -> Manifest | None:
+        """A manifest from a fallback at its next slot; ``None``, and noted, where it does not have it, or fails."""
         if fallback.source.breaker.shut_for:
-            lacking.add(fallback.rules.name)
+            tried.resting.add(fallback.rules.name)
             return None
         await self._sleep(fallback.source.pace.take())
         try:
             fetched = await fallback.source.get(key.path, digest)
         except Gone:
-            lacking.add(fallback.rules.name)
+            tried.lacking.add(fallback.rules.name)
             return None
         except Unavailable as unavailable:
-            if unavailable.retry_in is None or unavailable.retry_in > LOOK_AGAIN:
-                lacking.add(fallback.rules.name)
+            if unavailable.retry_in is None:
+                tried.note_failure(fallback)
+            elif unavailable.retry_in > LOOK_AGAIN:
+                tried.resting.add(fallback.rules.name)
             return None
         self._count_fallback(fallback)
         self.counts.saved_pulls += 1
@@ -291,7 +327,7 @@ class ManifestFetcher:
 
     async def _wait(self, upstream: Upstream, sought: Sought, last: Gone | Unavailable, prospect: Prospect) -> tuple[Manifest, str] | None:
         """Wait for whatever comes first: a fallback's slot, the upstream's return, or a free look that shows new pulls."""
-        usable = [fallback for fallback in _carrying(upstream, sought.key) if fallback.rules.name not in sought.lacking]
+        usable = [fallback for fallback in _carrying(upstream, sought.key) if sought.tried.may_ask(fallback)]
         now = self._clock()
         if usable:
             first = min(usable, key=lambda fallback: fallback.source.pace.free_in())
@@ -299,7 +335,7 @@ class ManifestFetcher:
             if now + slot > sought.started + PATIENCE:
                 raise Unavailable(f"too many wait for {first.rules.name}", retry_in=slot, limited=True)
             prospect.at, prospect.cause, prospect.limited = now + slot + MARGIN, f"it waits for a slot of {first.rules.name}", True
-            manifest = await self._from_fallback(first, sought.key, sought.digest, sought.lacking)
+            manifest = await self._from_fallback(first, sought.key, sought.digest, sought.tried)
             return None if manifest is None else (manifest, first.rules.name)
         if isinstance(last, Gone):
             raise last
@@ -308,7 +344,8 @@ class ManifestFetcher:
         ends = sought.started + (PATIENCE if last.retry_in is not None and last.retry_in < PATIENCE else upstream.rules.hold)
         if now >= ends:
             raise last
-        wait = LOOK_AGAIN if last.retry_in is None else min(last.retry_in, LOOK_AGAIN)
+        pause = sought.tried.pause()
+        wait = pause if last.retry_in is None else min(last.retry_in, pause)
         await self._sleep(max(min(wait, ends - now), 0.05))
         await self._look(upstream, sought.key, sought.digest)
         return None

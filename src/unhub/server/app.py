@@ -47,7 +47,7 @@ class App:
     """
 
     def __init__(
-        self, registry: AsgiApp, tokens: AsgiApp, pages: OperatorPages, operations: AsgiApp, *, slot: Slot, log: RequestLog | None
+        self, registry: Distribution, tokens: AsgiApp, pages: OperatorPages, operations: AsgiApp, *, slot: Slot, log: RequestLog | None
     ) -> None:
         self._registry = registry
         self._tokens = tokens
@@ -55,6 +55,21 @@ class App:
         self._operations = operations
         self._slot = slot
         self._log = log
+
+    def at_once(self, scope: Scope, send: Send) -> bool:
+        """Answer a request for which nothing has to be waited for, without a task of its own; ``False`` where it is none."""
+        if scope["type"] != "http":
+            return False
+        began = time.perf_counter()
+        client = scope.get("client")
+        note = Note(caller_of(client[0]) if client else "")
+        if not self._registry.at_once(scope, send, note):
+            return False
+        seconds = time.perf_counter() - began
+        self._slot.answered(note, seconds)
+        if self._log is not None:
+            self._log.answered(scope["method"], scope["path"], note, seconds)
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -448,3 +449,18 @@ def test_a_digest_that_landed_a_moment_ago_costs_no_second_pull(tmp_path: Path) 
             assert hub.counts.total == 1
 
         with_core(tmp_path, hub, None, work)
+
+
+@pytest.mark.parametrize("failures", [1, 4])
+def test_a_fallback_that_fails_now_and_then_is_asked_again_where_the_hub_has_no_pulls(tmp_path: Path, failures: int) -> None:
+    with docker_hub() as hub, ecr_public() as ecr:
+        hub.exhaust()
+        ecr.fault("wrong-bytes", method="GET", path="/v2/*/manifests/*", count=failures)
+
+        async def work(core: Core) -> None:
+            started = time.monotonic()
+            await pulled(core)
+            assert time.monotonic() - started < 10
+            assert hub.counts.total == 0
+
+        with_core(tmp_path, hub, ecr, work)

@@ -20,7 +20,7 @@ from unhub.server.distribution.errors import NotAllowed, refusal
 from unhub.server.distribution.manifests import ManifestReads, ManifestWrites, parse_reference
 from unhub.server.distribution.note import Note, Recorder
 from unhub.server.distribution.ranges import Unsatisfiable
-from unhub.server.distribution.ready import NO_BODY, Known, Path, ReadyAnswers
+from unhub.server.distribution.ready import NO_BODY, Known, Path, Ready, ReadyAnswers
 from unhub.server.distribution.referrers import list_referrers
 from unhub.server.distribution.request import Request, parse_query
 from unhub.server.distribution.routing import Kind, Route, split
@@ -70,6 +70,31 @@ class Distribution:
         self._blobs = Blobs(pull, push, store)
         self._handlers = self._table(ManifestWrites(push), Uploads(pull, push))
 
+    def at_once(self, scope: dict[str, Any], send: Send, note: Note | None) -> bool:
+        """Answer a request of which everything is ready, if it is one; ``False``: :meth:`__call__` must answer it.
+
+        Nothing is waited for: the server takes in both messages when ``send`` is called, before what it returns is awaited.
+        """
+        method = scope["method"]
+        if method != "GET" and method != "HEAD":  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
+            return False
+        ready = self._ready.find((scope["raw_path"], scope["query_string"]), scope["headers"])
+        if ready is None:
+            return False
+        send(ready.start)
+        send(ready.body if method == "GET" else NO_BODY)
+        self._told(ready, method, note)
+        return True
+
+    def _told(self, ready: Ready, method: str, note: Note | None) -> None:
+        if note is not None:
+            note.status, note.cache, note.reference = 200, "hit", ready.which
+            note.door, note.name = ready.door, ready.shown
+            if method == "GET":
+                note.bytes = ready.size
+        if self._recorder is not None and method == "GET":
+            self._recorder.pulled(ready.key, ready.digest, ready.which, "" if note is None else note.caller, ready.size)
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request (ASGI 3). Raises whatever was not foreseen, after it was answered with 500."""
         method = scope["method"]
@@ -79,14 +104,7 @@ class Distribution:
             if ready is not None:
                 await send(ready.start)
                 await send(ready.body if method == "GET" else NO_BODY)
-                note: Note | None = scope.get("unhub.note")
-                if note is not None:
-                    note.status, note.cache, note.reference = 200, "hit", ready.which
-                    note.door, note.name = ready.door, ready.shown
-                    if method == "GET":
-                        note.bytes = ready.size
-                if self._recorder is not None and method == "GET":
-                    self._recorder.pulled(ready.key, ready.digest, ready.which, "" if note is None else note.caller, ready.size)
+                self._told(ready, method, scope.get("unhub.note"))
                 return
             known = self._known.get(path)
             found = None if known is None else self._pull.remembered(known.key, known.which)
