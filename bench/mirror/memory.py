@@ -45,25 +45,25 @@ def resident(processes: list[int]) -> int:
 
 def thousand_pulls(clients: int = CLIENTS, size: int = 4 * MB) -> Memory:
     """A thousand clients that read a blob slowly, stored and on its way. Raises :class:`peers.PeerMissing`."""
-    images = [named(size, number) for number in (0, 1)]
+    rest, warm, failed = _peak(clients, size, warm=True)
+    _, cold, also_failed = _peak(clients, size, warm=False)
+    return Memory(rest, warm, cold, failed + also_failed)
+
+
+def _peak(clients: int, size: int, *, warm: bool) -> tuple[int, int, int]:
+    """Bytes at rest, bytes at the most, and failed clients, of a mirror that just started."""
+    image = named(size, 0)
     with tempfile.TemporaryDirectory(prefix="unhub-memory-") as folder, contextlib.ExitStack() as stack:
-        hub = stack.enter_context(docker_hub(limit=None, images=entries(images), bandwidth=size / SLOWLY))
+        hub = stack.enter_context(docker_hub(limit=None, images=entries([image]), bandwidth=None if warm else size / SLOWLY))
         fallback = stack.enter_context(ecr_public(images=[]))
-        server, _ = stack.enter_context(peers.unhub_mirror(Path(folder), hub, fallback))
+        server, mirror = stack.enter_context(peers.unhub_mirror(Path(folder), hub, fallback))
         rest = resident(server.processes())
-        peaks: list[int] = []
-        failed = 0
-        for name, tag, made in images:
-            asyncio.run(fetch_manifests(server.url, name, tag))
-            path = f"/v2/library/{name}/blobs/{layer_of(made)}"
-            peak, bad = asyncio.run(_watched(server.url, path, clients, size, lambda: resident(server.processes())))
-            peaks.append(peak)
-            failed += bad
-            if name == images[0][0]:
-                peak, bad = asyncio.run(_watched(server.url, path, clients, size, lambda: resident(server.processes())))
-                peaks.append(peak)
-                failed += bad
-        return Memory(rest, peaks[1], max(peaks[0], peaks[2]), failed)
+        asyncio.run(fetch_manifests(server.url, image[0], image[1]))
+        path = f"/v2/library/{image[0]}/blobs/{layer_of(image[2])}"
+        if warm:
+            mirror.get(path)
+        peak, failed = asyncio.run(_watched(server.url, path, clients, size, lambda: resident(server.processes())))
+        return rest, peak, failed
 
 
 async def _watched(url: str, path: str, clients: int, size: int, measure: Callable[[], int]) -> tuple[int, int]:

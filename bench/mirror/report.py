@@ -83,7 +83,7 @@ async def _all_storms(scope: Scope) -> Storms:
         return storms
     storms.add("rate-10", "drayage", await storm.in_process("rate-10", "drayage", scope.builds, 1))
     say("storms that mostly wait, side by side")
-    gate, lock = asyncio.Semaphore(3), asyncio.Lock()
+    gate, lock = asyncio.Semaphore(6), asyncio.Lock()
 
     async def one(scenario: str, seed: int) -> None:
         async with gate:
@@ -136,7 +136,7 @@ def _storm_table(storms: Storms, scope: Scope) -> list[str]:
         f"Goal: no build of unhub's fails — {verdict(failed == 0)}. "
         f"Goal: a manifest is fetched once, from wherever — {verdict(fewest)}. "
         f"Goal: no Hub pull is spent that the fallback could have served within 5 s — {verdict(needless == 0)}.",
-        "The storms at 1 a second wait for the fallback's slots; they, and those below, run three at a time.",
+        "The storms at 1 a second wait for the fallback's slots; they, and those below, run six at a time.",
         *([f"drayage's failures: {', '.join(sorted(reasons))}."] if reasons else []),
     ]
 

@@ -135,7 +135,7 @@ def blobs(runs: int, size: int = 256 * MB) -> Speeds:
         hub = stack.enter_context(docker_hub(limit=None, images=entries([("app", "1.0", made)])))
         fallback = stack.enter_context(ecr_public(images=[]))
         servers: dict[str, peers.Peer] = {}
-        for name, opened in _blob_servers(top, hub, fallback, made, path, certificate):
+        for name, opened in _blob_servers(top, hub, fallback, made=made, path=path, certificate=certificate):
             try:
                 servers[name] = stack.enter_context(opened)
             except peers.PeerMissing as missing:
@@ -159,7 +159,7 @@ def _fetch(peer: peers.Peer, path: str, made: Image) -> None:
 
 
 def _blob_servers(
-    top: Path, hub: Hub, fallback: Hub, made: Image, path: str, certificate: peers.Certificate
+    top: Path, hub: Hub, fallback: Hub, *, made: Image, path: str, certificate: peers.Certificate
 ) -> Iterator[tuple[str, contextlib.AbstractContextManager[peers.Peer]]]:
     tls = peers.UnhubOptions(arguments=("--tls-certificate", certificate.chain, "--tls-key", certificate.key))
     yield "nginx", _nginx_blob(top / "nginx", made, path, None)

@@ -185,7 +185,8 @@ def run(scenario: Scenario, peer: str, *, builds: int = 500, seed: int = 1) -> R
             waits = Waits()
             started = time.monotonic()
             reasons, pulls = asyncio.run(storm(base, made, scenario.concurrency, waits, obey=scenario.obey, seconds=scenario.seconds))
-            return _result(scenario, peer, stand, made, reasons, pulls, waits, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            return _result(scenario, peer, stand, builds=made, reasons=reasons, pulls=pulls, waits=waits, seconds=seconds)
 
 
 def break_bodies(stand: Stage, share: float, seed: int) -> None:
@@ -220,6 +221,7 @@ def _result(
     scenario: Scenario,
     peer: str,
     stand: Stage,
+    *,
     builds: Sequence[Build],
     reasons: Counter[str],
     pulls: list[float],
