@@ -211,8 +211,10 @@ def _cold(site: Site, row: Row, fault: Fault) -> str:
     if said.status == 200 and digest_of(said.body) != layer:
         row.wrong.append("cold: a layer with other content was served")
     _check_refusal(said, "the layer", row)
-    told_layer = "" if said.status == 200 else f", its layer {_told(said)}{_time(time.monotonic() - began)}"
-    return told + told_layer
+    slowly = _time(time.monotonic() - began)
+    if said.status == 200:
+        return told + (f", its layer{slowly.removeprefix(',')}" if slowly else "")
+    return f"{told}, its layer {_told(said)}{slowly}"
 
 
 def _flown(reader: Reader, row: Row, armed: float) -> str:

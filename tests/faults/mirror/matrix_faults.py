@@ -71,7 +71,7 @@ FAULTS = (
     Fault(name="answers drip, 10 bytes a second", arm=at("*", "drip", rate=10.0), slow=True),
     Fault(name="transfers stall", arm=at("cdn", "drip", rate=0.01), slow=True),
     Fault(name="connections are reset", arm=at("*", "reset")),
-    Fault(name="transfers break off after 100 bytes", arm=at("cdn", "break", bytes=100)),
+    Fault(name="transfers break off at their first byte", arm=at("cdn", "break", bytes=0)),
     Fault(name="manifests are truncated", arm=at("registry", "truncate", path="/v2/*/manifests/*", bytes=100)),
     Fault(name="layers are truncated, as if that were all", arm=at("cdn", "truncate", bytes=100)),
     Fault(name="wrong bytes", arm=wrong_everywhere),

@@ -73,13 +73,13 @@ OWN_FAULTS = (
 )
 
 
-def run_own(folder: Path, faults: Sequence[Fault] = OWN_FAULTS) -> list[Row]:
+def run_own(folder: Path, faults: Sequence[Fault] = OWN_FAULTS, *, hold: float = 25.0) -> list[Row]:
     """Each fault with a fallback behind the mirror, several at the same time."""
 
     def one(number: int, fault: Fault) -> Row:
         place = folder / f"own{number}"
         place.mkdir(parents=True)
-        with corners(place, [fault], fallback=True, hold=25) as (site,):
+        with corners(place, [fault], fallback=True, hold=hold) as (site,):
             try:
                 return try_one(site, fault)
             finally:

@@ -57,7 +57,7 @@ OWN = """
 With a fallback.
 """
 
-TIMES = re.compile(r", (?:in seconds|after a wait)")
+TIMES = re.compile(r",(?: its layer)? (?:in seconds|after a wait)")
 
 
 def tried(folder: Path, *, slow: bool) -> dict[str, list[Row]]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from tests.faults.mirror.matrix import Row, run
 from tests.faults.mirror.matrix_faults import FAULTS
 from tests.faults.mirror.matrix_own import run_own
-from tests.faults.mirror.matrix_page import HOLD, OWN, PAGE, SHORT_HOLD, WITH, WITHOUT, lines, page
+from tests.faults.mirror.matrix_page import OWN, PAGE, SHORT_HOLD, WITH, WITHOUT, lines, page
 
 QUICK = [fault for fault in FAULTS if not fault.slow]
+QUICK_HOLD = 8.0
+"""Seconds: what is refused is refused sooner here than by default, and nothing else is another."""
 
 
 def check(part: str, rows: Sequence[Row]) -> None:
@@ -24,7 +26,7 @@ def check(part: str, rows: Sequence[Row]) -> None:
 
 
 def test_with_a_fallback(tmp_path: Path) -> None:
-    check(WITH, run(tmp_path / "with", QUICK, fallback=True, hold=HOLD))
+    check(WITH, run(tmp_path / "with", QUICK, fallback=True, hold=QUICK_HOLD))
 
 
 def test_without_a_fallback(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_without_a_fallback(tmp_path: Path) -> None:
 
 
 def test_the_mirror_itself(tmp_path: Path) -> None:
-    check(OWN, run_own(tmp_path / "own"))
+    check(OWN, run_own(tmp_path / "own", hold=QUICK_HOLD))
 
 
 def test_every_fault_of_the_page_is_tried() -> None:
