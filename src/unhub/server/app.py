@@ -16,6 +16,7 @@ from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
 from unhub.server.fetcher_client import FetcherClient
+from unhub.server.identity_services import IdentityServices
 from unhub.server.note import Note, caller_of
 from unhub.server.operations.actions import Actions
 from unhub.server.operations.app import OperationsApp
@@ -123,7 +124,8 @@ async def opened(
         if log is not None:
             stack.callback(log.close)
         memory = Memory()
-        watcher = Watcher(metadata, memory)
+        identities = await IdentityServices.open(settings.data, stores.metadata.identity, now=time.time)
+        watcher = Watcher(metadata, memory, also=identities.apply)
         await watcher.start()
         patience = max((one.rules.hold for one in settings.upstreams), default=0.0) + HOLD_MARGIN
         fetcher = FetcherClient(settings.socket, blobs, patience=patience)
@@ -144,10 +146,18 @@ async def opened(
         def answers() -> dict[str, int]:
             return by_outcome(counters.totals())
 
-        operations = OperationsApp(actions, fetcher.operate, token=token, answers=answers, reload=reload, open_status=settings.open_metrics)
+        operations = OperationsApp(
+            actions,
+            fetcher.operate,
+            token=token,
+            answers=answers,
+            reload=reload,
+            open_status=settings.open_metrics,
+            more=identities.actions.routes,
+        )
         work = [watcher.run(), _each(FLUSH, recorder.flush)]
         if slot == 0:
-            work.append(_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)))
+            work += [_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)), _each(3600.0, identities.chores)]
         for one in work:
             stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
         app: AsgiApp = App(registry, access.token, pages, operations, slot=counters.slot(slot), log=log)

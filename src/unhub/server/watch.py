@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from unhub.mirror.memory import Memory
 from unhub.store.protocols import MetadataStore
+from unhub.store.records import Change
 
 POLL: Final = 0.15
 """Seconds between two looks; a change must be everywhere within one."""
@@ -22,7 +23,16 @@ PAGE: Final = 1000
 class Watcher:
     """Keeps a worker's memory true. ``clock`` gives seconds that never go back."""
 
-    def __init__(self, metadata: MetadataStore, memory: Memory, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        metadata: MetadataStore,
+        memory: Memory,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        also: Callable[[Iterable[Change]], Awaitable[None]] | None = None,
+    ) -> None:
+        """``also`` is told of every change, for what else a worker remembers."""
+        self._also = also
         self._metadata = metadata
         self._memory = memory
         self._clock = clock
@@ -61,6 +71,8 @@ class Watcher:
                     self._memory.clear()  # older changes may have been dropped before they were read here
                 if self._memory.apply(changes) or missed:
                     self._memory.set_blocks(await self._metadata.policy.blocks())
+                if self._also is not None:
+                    await self._also(changes)
                 self._generation = changes[-1].generation
             if len(changes) < PAGE:
                 if not self._memory.trusted:

@@ -29,11 +29,11 @@ from unhub.store.records_identity import (
 class Accounts(Protocol):
     """Accounts and the names of their registries."""
 
-    async def create(self, account: Account) -> bool:
+    async def create(self, account: Account, /) -> bool:
         """Add an account; whether it was not there."""
         ...
 
-    async def get(self, account: str) -> Account | None:
+    async def get(self, account: str, /) -> Account | None:
         """One account, or ``None``."""
         ...
 
@@ -45,15 +45,15 @@ class Accounts(Protocol):
         """Set the registry's catalog data; whether there is such an account."""
         ...
 
-    async def add_alias(self, alias: StoredAlias) -> bool:
+    async def add_alias(self, alias: StoredAlias, /) -> bool:
         """Give a registry a name; whether nobody had it. A new default or primary one takes the place of the account's older one."""
         ...
 
-    async def alias(self, name: str) -> StoredAlias | None:
+    async def alias(self, name: str, /) -> StoredAlias | None:
         """An alias of any registry, or ``None``."""
         ...
 
-    async def aliases(self, account: str) -> list[StoredAlias]:
+    async def aliases(self, account: str, /) -> list[StoredAlias]:
         """The aliases of a registry, the primary one first, then by name."""
         ...
 
@@ -61,15 +61,15 @@ class Accounts(Protocol):
 class Identities(Protocol):
     """Users and roles with their policies."""
 
-    async def create(self, identity: StoredIdentity) -> bool:
+    async def create(self, identity: StoredIdentity, /) -> bool:
         """Add a user or role of an account that exists; whether the name was free."""
         ...
 
-    async def get(self, key: IdentityKey) -> StoredIdentity | None:
+    async def get(self, key: IdentityKey, /) -> StoredIdentity | None:
         """One identity, or ``None``."""
         ...
 
-    async def by_id(self, unique_id: str) -> StoredIdentity | None:
+    async def by_id(self, unique_id: str, /) -> StoredIdentity | None:
         """One identity by its unique id, or ``None``."""
         ...
 
@@ -77,7 +77,7 @@ class Identities(Protocol):
         """Identities by account, kind and name."""
         ...
 
-    async def delete(self, key: IdentityKey) -> bool:
+    async def delete(self, key: IdentityKey, /) -> bool:
         """Remove an identity with its policies and access keys; whether there was one."""
         ...
 
@@ -89,7 +89,7 @@ class Identities(Protocol):
         """Take a policy away; whether there was one."""
         ...
 
-    async def policies(self, key: IdentityKey) -> list[AttachedPolicy]:
+    async def policies(self, key: IdentityKey, /) -> list[AttachedPolicy]:
         """The policies of an identity, by name."""
         ...
 
@@ -101,11 +101,11 @@ class AccessKeys(Protocol):
         """Add a key of an identity; whether that identity, with this unique id, exists."""
         ...
 
-    async def get(self, key_id: str) -> tuple[StoredAccessKey, StoredIdentity] | None:
+    async def get(self, key_id: str, /) -> tuple[StoredAccessKey, StoredIdentity] | None:
         """A key with its owner, active or not, or ``None``."""
         ...
 
-    async def of(self, identity: IdentityKey) -> list[StoredAccessKey]:
+    async def of(self, identity: IdentityKey, /) -> list[StoredAccessKey]:
         """The keys of an identity, the oldest first."""
         ...
 
@@ -113,11 +113,11 @@ class AccessKeys(Protocol):
         """Switch a key on or off; whether there is such a key."""
         ...
 
-    async def delete(self, key_id: str) -> bool:
+    async def delete(self, key_id: str, /) -> bool:
         """Remove a key; whether there was one."""
         ...
 
-    async def forget_expired(self, before: float) -> int:
+    async def forget_expired(self, before: float, /) -> int:
         """Drop temporary keys that ended before; how many."""
         ...
 
@@ -125,19 +125,19 @@ class AccessKeys(Protocol):
 class Registrations(Protocol):
     """Repositories of accounts, beside what :class:`unhub.store.protocols.Repositories` knows of them."""
 
-    async def create(self, registration: Registration, tags: Mapping[str, str]) -> bool:
+    async def create(self, registration: Registration, /, tags: Mapping[str, str]) -> bool:
         """Make an own repository with catalog data and resource tags, in one transaction; whether it was not there."""
         ...
 
-    async def get(self, key: RepositoryKey) -> Registration | None:
+    async def get(self, key: RepositoryKey, /) -> Registration | None:
         """One registration, or ``None``."""
         ...
 
-    async def of(self, account: str, *, after: str = "", limit: int = 100) -> list[Registration]:
+    async def of(self, account: str, /, *, after: str = "", limit: int = 100) -> list[Registration]:
         """The repositories of an account in the order of their paths, those after ``after`` only; logos are left out."""
         ...
 
-    async def count(self, account: str) -> int:
+    async def count(self, account: str, /) -> int:
         """How many repositories an account has."""
         ...
 
@@ -149,7 +149,7 @@ class Registrations(Protocol):
         """Set or remove the repository policy; whether there is such a repository."""
         ...
 
-    async def tags(self, key: RepositoryKey) -> dict[str, str]:
+    async def tags(self, key: RepositoryKey, /) -> dict[str, str]:
         """The resource tags, by key."""
         ...
 
@@ -165,7 +165,7 @@ class Registrations(Protocol):
 class SigningKeys(Protocol):
     """The keys with which this registry signs, sealed."""
 
-    async def add(self, key: StoredSigningKey) -> bool:
+    async def add(self, key: StoredSigningKey, /) -> bool:
         """Add a key, and retire the older ones at the time from which it signs; whether its number was free."""
         ...
 
@@ -173,7 +173,7 @@ class SigningKeys(Protocol):
         """Every key, the newest first."""
         ...
 
-    async def forget(self, retired_before: float) -> int:
+    async def forget(self, retired_before: float, /) -> int:
         """Drop keys that were retired before; how many."""
         ...
 
@@ -181,15 +181,15 @@ class SigningKeys(Protocol):
 class Revocations(Protocol):
     """What was given out and counts no more."""
 
-    async def add(self, revocation: Revocation) -> None:
+    async def add(self, revocation: Revocation, /) -> None:
         """Revoke; a later revocation of the same subject takes the place of the earlier one."""
         ...
 
-    async def all(self, now: float) -> list[Revocation]:
+    async def all(self, now: float, /) -> list[Revocation]:
         """Every revocation that has not ended."""
         ...
 
-    async def forget(self, now: float) -> int:
+    async def forget(self, now: float, /) -> int:
         """Drop those that have ended; how many."""
         ...
 
@@ -197,7 +197,7 @@ class Revocations(Protocol):
 class Meters(Protocol):
     """What callers were answered."""
 
-    async def add(self, rows: Sequence[MeterRow]) -> None:
+    async def add(self, rows: Sequence[MeterRow], /) -> None:
         """Add to the counts of the day, all rows or none."""
         ...
 
@@ -209,7 +209,7 @@ class Meters(Protocol):
         """Bytes that count toward the limit of an account, or (without one) of an anonymous address."""
         ...
 
-    async def forget(self, before_day: int) -> int:
+    async def forget(self, before_day: int, /) -> int:
         """Drop older days; how many rows."""
         ...
 
