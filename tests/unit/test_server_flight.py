@@ -36,10 +36,11 @@ class Answer:
         self._lines.clear()
 
 
-class Fetcher:
-    """Tells of a blob; ``stored`` is called before the last line, as the fetcher renames the file before it says that it is done."""
+class Fetcher(Link):
+    """Tells of a blob, as the fetcher renames the file before it says that it is done."""
 
     def __init__(self, first: Line, *further: Line) -> None:
+        super().__init__(cast(Any, None))
         self._first, self._further = first, further
 
     async def subscribe(self, key: RepositoryKey, digest: Digest) -> tuple[Any, Line]:
