@@ -16,7 +16,17 @@ LIMIT = 40_000_000
 """Bytes of everything that `pip install unhub` brings, itself included."""
 
 NEVER = ("alembic", "asyncpg", "boto3", "botocore", "granian", "httpx", "moto", "requests", "sqlalchemy", "starlette", "uvicorn")
-HEAVY = ("aiohttp", "rich", "tree_sitter", "tree_sitter_yaml", "tree_sitter_bash", "unhub.formats", "unhub.migrate", "subprocess", "asyncio")
+HEAVY = (
+    "aiohttp",
+    "rich",
+    "tree_sitter",
+    "tree_sitter_yaml",
+    "tree_sitter_bash",
+    "unhub.formats",
+    "unhub.migrate",
+    "subprocess",
+    "asyncio",
+)
 
 
 def base_install() -> set[str]:

@@ -43,6 +43,23 @@ def test_pulls_that_were_sent_count_before_their_answers_come() -> None:
     assert not ledger.may_spend("docker", "", Priority.CLIENT)
 
 
+def test_an_answer_tells_what_is_left_and_those_under_way_stay_counted() -> None:
+    clock = Clock()
+    ledger = told(clock, 10)
+    for _ in range(4):
+        ledger.spend("docker", "")
+    ledger.landed("docker", "", Budget(100, 9, WINDOW))
+    assert ledger.remaining("docker", "") == 6, "three are under way; some of them may be counted twice, none is forgotten"
+    ledger.landed("docker", "", Budget(100, 6, WINDOW))
+    ledger.landed("docker", "", Budget(100, 7, WINDOW))
+    assert ledger.remaining("docker", "") == 5, "an answer that was overtaken gives nothing back"
+    ledger.landed("docker", "", None)
+    assert ledger.remaining("docker", "") == 5, "an answer without headers counts, too"
+    clock.now += 60
+    ledger.heard("docker", "", Budget(100, 100, WINDOW))
+    assert ledger.remaining("docker", "") == 100
+
+
 def test_clients_before_refreshes_before_prefetching() -> None:
     clock = Clock()
     allowed = {
@@ -68,6 +85,8 @@ def test_a_budget_is_full_again_after_its_window() -> None:
     clock.now += 1
     assert ledger.remaining("docker", "") == 100
     ledger.spend("docker", "")
+    assert ledger.remaining("docker", "") == 99
+    ledger.landed("docker", "", None)
     assert ledger.remaining("docker", "") == 99
 
 

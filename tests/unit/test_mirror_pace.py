@@ -66,6 +66,29 @@ def test_a_rate_that_nobody_told_is_found(allowed: float) -> None:
     assert len(late) <= 0.25 * allowed * 60, "and little of it is asked for in vain"
 
 
+def test_what_was_served_between_two_refusals_is_the_rate() -> None:
+    """Not the double gap: who waits in a queue of 16 would not get through it in time."""
+    clock = Clock()
+    pace = Pace(0, clock)
+    for _ in range(6):
+        clock.now += 1
+        pace.refused(0.0)
+    assert pace.rate == pytest.approx(1 / 1.6)
+    for _ in range(10):
+        clock.now += 1.0
+        pace.served()
+    pace.refused(0.0)
+    assert pace.rate > 0.6
+
+
+def test_who_asks_again_out_of_turn_makes_later_ones_wait_longer() -> None:
+    clock = Clock()
+    pace = Pace(2.0, clock)
+    pace.take()
+    pace.again()
+    assert pace.free_in() == 1.0
+
+
 @given(st.lists(st.booleans(), max_size=200), st.sampled_from([0.0, 1.0, 10.0]))
 def test_it_is_never_faster_than_configured_and_never_stands_still(answers: list[bool], rate: float) -> None:
     clock = Clock()

@@ -254,12 +254,7 @@ class Mapper:
     def _pinned(self, found: Found, origin: Reference, decision: Decision) -> Decision:
         """A reference that is where it should be, moved to its own digest if that is wanted."""
         reference = found.reference
-        if (
-            not self.options.pin
-            or reference.digest is not None
-            or not is_known(found)
-            or can_pin(found)
-        ):
+        if not self.options.pin or reference.digest is not None or not is_known(found) or can_pin(found):
             return decision
         evidence = self.proof.evidence(origin, reference)
         if evidence is None:

@@ -30,6 +30,9 @@ LOOK_AGAIN: Final = 5.0
 FIRST_LOOK: Final = 0.5
 """Seconds before the first look after a fault, doubled at each."""
 
+OUT_OF_TURN: Final = 4
+"""Times that a fallback is asked for a manifest whose turn had come, before that waits for its turn again."""
+
 MARGIN: Final = 0.5
 """Seconds that an answer takes after its slot has come."""
 
@@ -291,20 +294,30 @@ class ManifestFetcher:
             tried.resting.add(fallback.rules.name)
             return None
         await self._sleep(fallback.source.pace.take())
-        try:
-            fetched = await fallback.source.get(key.path, digest)
-        except Gone:
-            tried.lacking.add(fallback.rules.name)
-            return None
-        except Unavailable as unavailable:
-            if unavailable.retry_in is None:
-                tried.note_failure(fallback)
-            elif unavailable.retry_in > LOOK_AGAIN:
-                tried.resting.add(fallback.rules.name)
-            return None
-        self._count_fallback(fallback)
-        self.counts.saved_pulls += 1
-        return fetched.manifest
+        for _ in range(OUT_OF_TURN):
+            try:
+                fetched = await fallback.source.get(key.path, digest)
+            except Gone:
+                tried.lacking.add(fallback.rules.name)
+                return None
+            except Unavailable as unavailable:
+                if not self._may_ask_again(fallback, unavailable, tried):
+                    return None
+                fallback.source.pace.again()
+                await self._sleep(unavailable.retry_in or 0.0)
+            else:
+                self._count_fallback(fallback)
+                self.counts.saved_pulls += 1
+                return fetched.manifest
+        return None
+
+    def _may_ask_again(self, fallback: Fallback, unavailable: Unavailable, tried: Tried) -> bool:
+        """Whether a fallback that did not answer is asked again out of turn: at the end of its queue one could wait for ever."""
+        if unavailable.retry_in is None:
+            tried.note_failure(fallback)
+        elif unavailable.retry_in > LOOK_AGAIN:
+            tried.resting.add(fallback.rules.name)
+        return tried.may_ask(fallback)
 
     async def _from_upstream(self, upstream: Upstream, key: RepositoryKey, digest: Digest, priority: Priority) -> Manifest:
         """A counted pull, with the first login that has one left. Raises :class:`Gone` and :class:`Unavailable`."""

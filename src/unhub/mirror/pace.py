@@ -22,6 +22,9 @@ FASTER: Final = 0.97
 
 BLAME: Final = 1.0
 
+LESS: Final = 1.08
+"""How much longer than measured a gap is made, so that the registry has something in hand again."""
+
 
 class Pace:
     """Slots that lie a gap apart; without a rate every moment is a slot, until the registry refuses."""
@@ -32,6 +35,7 @@ class Pace:
         self._next = 0.0
         self._least = self._gap = 1 / rate if rate > 0 else 0.0
         self._blamed_at = float("-inf")
+        self._served = 0
 
     @property
     def rate(self) -> float:
@@ -52,8 +56,13 @@ class Pace:
         """The slot taken last was not used."""
         self._next = max(self._clock(), self._next - self._gap)
 
+    def again(self) -> None:
+        """Who had a slot, and nothing of it, asks again out of turn: those who come later wait a gap longer."""
+        self._next = max(self._next, self._clock()) + self._gap
+
     def served(self) -> None:
         """The registry answered: a pace that was learnt may quicken a little."""
+        self._served += 1
         if self._gap > self._least:
             self._gap = max(self._gap * FASTER, self._least)
             if self._gap < FIRST_GAP / SLOWER and not self._least:
@@ -63,9 +72,17 @@ class Pace:
         """The registry said that this was too fast: no slot for ``pause`` seconds, and a slower pace from then on."""
         now = self._clock()
         if now - self._blamed_at >= BLAME:
-            self._blamed_at = now
-            self._gap = min(max(self._gap * SLOWER, FIRST_GAP), max(LONGEST_GAP, self._least))
+            stretched = min(self._gap * SLOWER, self._measured(now) * LESS)
+            self._gap = min(max(stretched, self._gap, FIRST_GAP), max(LONGEST_GAP, self._least))
+            self._blamed_at, self._served = now, 0
         self._next = max(self._next, now + max(pause, self._gap))
+
+    def _measured(self, now: float) -> float:
+        """The gap that the registry allowed since its last refusal; longer than the truth where it was not asked all the time.
+
+        Whatever burst it allows, it had nothing in hand at both refusals: what it served in between is its rate.
+        """
+        return (now - self._blamed_at) / self._served if self._served else float("inf")
 
     def set_rate(self, rate: float) -> None:
         """Another rate from here on: a login came or went. Slots that were taken stay as they were."""
