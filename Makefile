@@ -39,6 +39,7 @@ bench: $(INSTALLED) ## Measure scan speed and memory on large trees, and the ver
 
 soak: $(INSTALLED) ## The long tests: many more random examples and kills; writes docs/soak.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.soak
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.mirror_faults --check
 
 docs: $(INSTALLED) ## Build the documentation into site/
 	$(BIN)/python -m scripts.story

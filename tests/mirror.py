@@ -27,7 +27,7 @@ import pytest
 from tests.hub import Said, ask
 from unhub.demo.handles import Hub
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 END_SECONDS = 20.0
 
 

@@ -36,6 +36,9 @@ OUT_OF_TURN: Final = 4
 MARGIN: Final = 0.5
 """Seconds that an answer takes after its slot has come."""
 
+HEAD_SECONDS: Final = 8.0
+"""Seconds after which an upstream that does not answer HEAD is passed over where a fallback could be asked."""
+
 PUBLIC_AGAIN: Final = 86_400.0
 """Seconds after which it is looked at again whether a repository is public."""
 
@@ -234,7 +237,7 @@ class ManifestFetcher:
 
     async def _head(self, upstream: Upstream, key: RepositoryKey, name: str) -> Head:
         try:
-            return await upstream.source.head(key.path, name)
+            return await upstream.source.head(key.path, name, seconds=HEAD_SECONDS if _carrying(upstream, key) else None)
         except Gone as gone:
             await self._note_gone(key, name)
             raise gone from None
