@@ -35,9 +35,15 @@ def buildkitd(here: Site) -> Build:
     made = here.machine.run([buildx, "create", "--use", "--name", "own", "--driver", "remote", socket])
     assert made.status == 0, made.text
 
+    trust: dict[str, str] = {}
+    if here.ca is not None:  # tokens are fetched by buildx, not by buildkitd: it must trust the mirror, too
+        bundle = here.machine.folder / "buildx.pem"
+        bundle.write_bytes(here.ca.read_bytes() + (here.machine.folder / "authorities.pem").read_bytes())
+        trust = {"SSL_CERT_FILE": str(bundle)}
+
     def build(dockerfile: str, output: str = f"dest={own}/out") -> Ended:
         command = [buildx, "build", "--no-cache", "--pull", "--progress=plain", "-o", output, "-"]
-        return here.machine.run(command, stdin=dockerfile)
+        return here.machine.run(command, stdin=dockerfile, **trust)
 
     return build
 

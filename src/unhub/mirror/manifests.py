@@ -30,8 +30,8 @@ LOOK_AGAIN: Final = 5.0
 FIRST_LOOK: Final = 0.5
 """Seconds before the first look after a fault, doubled at each."""
 
-OUT_OF_TURN: Final = 4
-"""Times that a fallback is asked for a manifest whose turn had come, before that waits for its turn again."""
+ATTEMPTS: Final = 5
+"""Times that a fallback is asked for a manifest whose turn had come, before the others are."""
 
 MARGIN: Final = 0.5
 """Seconds that an answer takes after its slot has come."""
@@ -254,7 +254,7 @@ class ManifestFetcher:
             raise unavailable
         for fallback in _carrying(upstream, key):
             try:
-                await self._sleep(fallback.source.pace.take())
+                await fallback.source.pace.turn(self._sleep)
                 fetched = await fallback.source.get(key.path, name)
             except (Gone, Unavailable):
                 continue
@@ -296,8 +296,8 @@ class ManifestFetcher:
         if fallback.source.breaker.shut_for:
             tried.resting.add(fallback.rules.name)
             return None
-        await self._sleep(fallback.source.pace.take())
-        for _ in range(OUT_OF_TURN):
+        for attempt in range(ATTEMPTS):
+            await fallback.source.pace.turn(self._sleep, first=attempt > 0)
             try:
                 fetched = await fallback.source.get(key.path, digest)
             except Gone:
@@ -306,8 +306,6 @@ class ManifestFetcher:
             except Unavailable as unavailable:
                 if not self._may_ask_again(fallback, unavailable, tried):
                     return None
-                fallback.source.pace.again()
-                await self._sleep(unavailable.retry_in or 0.0)
             else:
                 self._count_fallback(fallback)
                 self.counts.saved_pulls += 1
@@ -315,7 +313,7 @@ class ManifestFetcher:
         return None
 
     def _may_ask_again(self, fallback: Fallback, unavailable: Unavailable, tried: Tried) -> bool:
-        """Whether a fallback that did not answer is asked again out of turn: at the end of its queue one could wait for ever."""
+        """Whether a fallback that did not answer is asked again at its next turn."""
         if unavailable.retry_in is None:
             tried.note_failure(fallback)
         elif unavailable.retry_in > LOOK_AGAIN:
