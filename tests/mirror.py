@@ -146,7 +146,7 @@ def running_mirror(
             pytest.fail(f"the mirror did not end: {(folder / 'mirror.err').read_text()}")
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0, why: str = "it did not come true") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 40.0, why: str = "it did not come true") -> None:
     """Wait for something that another process does."""
     until = time.monotonic() + seconds
     while not condition():
