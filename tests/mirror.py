@@ -28,7 +28,7 @@ from tests.hub import Said, ask
 from unhub.demo.handles import Hub
 
 START_SECONDS = 60.0
-END_SECONDS = 20.0
+END_SECONDS = 45.0
 
 
 @dataclass
