@@ -144,6 +144,8 @@ def _storm_table(storms: Storms, scope: Scope) -> list[str]:
 def _hard_storms(storms: Storms) -> list[str]:
     names = ("exhausted", "down", "down-stale", "broken", "crowd", "unknown-10", "unknown-1")
     found = {name: storms.found[(name, "unhub")][0] for name in names if (name, "unhub") in storms.found}
+    if "crowd" not in found:
+        return []  # a quick look leaves them out
     rows = [
         [
             storm.SCENARIOS[name].about,
