@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from scripts.written import write_or_check
 
 from unhub.cli.group import COMMANDS, group
 
@@ -69,13 +70,8 @@ def _option(option: click.Option, context: click.Context) -> str:
 
 
 def main() -> int:
-    if "--check" in sys.argv:
-        if not PAGE.is_file() or PAGE.read_text("utf-8") != page():
-            print("docs/reference/commands.md is not current: run `python -m scripts.commands`", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page(), "utf-8")
-    return 0
+    """Write the page, or compare it with ``--check``."""
+    return write_or_check(PAGE, page(), "commands")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+
+from scripts.written import write_or_check
 
 from unhub.setup.clients.client import Client
 from unhub.setup.clients.every import CLIENTS
@@ -55,13 +56,7 @@ def _row(client: Client) -> str:
 
 def main() -> int:
     """Write the page, or compare it with ``--check``."""
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text("utf-8") == page():
-            return 0
-        print("docs/mirror-down.md is not current: run python -m scripts.mirror_down")
-        return 1
-    PAGE.write_text(page(), "utf-8")
-    return 0
+    return write_or_check(PAGE, page(), "mirror_down")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from scripts.written import write_or_check
 from tests.story.steps import STEPS
 
 PAGE = Path(__file__).parent.parent / "docs" / "story.md"
@@ -31,13 +32,8 @@ def page() -> str:
 
 
 def main() -> int:
-    if "--check" in sys.argv:
-        if not PAGE.is_file() or PAGE.read_text("utf-8") != page():
-            print("docs/story.md is not current: run `python -m scripts.story`", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page(), "utf-8")
-    return 0
+    """Write the page, or compare it with ``--check``."""
+    return write_or_check(PAGE, page(), "story")
 
 
 if __name__ == "__main__":

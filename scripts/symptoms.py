@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from scripts.written import write_or_check
+
 from unhub.data.symptoms import Case, Symptom, symptoms
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "symptoms.md"
@@ -72,13 +74,8 @@ def _text(text: str) -> str:
 
 
 def main() -> int:
-    if "--check" in sys.argv:
-        if not PAGE.is_file() or PAGE.read_text("utf-8") != page():
-            print("docs/reference/symptoms.md is not current: run `python -m scripts.symptoms`", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page(), "utf-8")
-    return 0
+    """Write the page, or compare it with ``--check``."""
+    return write_or_check(PAGE, page(), "symptoms")
 
 
 if __name__ == "__main__":

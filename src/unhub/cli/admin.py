@@ -31,5 +31,6 @@ class AdminGroup(LazyGroup):
 def command() -> None:
     """Manage who may do what at a mirror that speaks ECR Public.
 
+    They are kept, and explained by `simulate`; the mirror itself asks nobody for them yet.
     All commands ask the running mirror at --server, with its admin token from the data folder or UNHUB_TOKEN.
     """
