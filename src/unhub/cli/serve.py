@@ -55,6 +55,19 @@ _EXTRA = frozenset({"aiosqlite", "alembic", "granian", "prometheus_client", "sql
 @click.option(
     "--own", multiple=True, envvar="UNHUB_OWN", metavar="ALIAS", help="Names below ALIAS/ are pushed here. Default: local. Repeatable."
 )
+@click.option(
+    "--mode",
+    type=click.Choice(["open", "ecr-public"]),
+    envvar="UNHUB_MODE",
+    help="Serve everybody (open, default), or as ECR Public does: with tokens, accounts and its API.",
+)
+@click.option(
+    "--api-listen",
+    multiple=True,
+    envvar="UNHUB_API_LISTEN",
+    metavar="HOST:PORT",
+    help="Serve ECR Public's API on a port of its own, too (mode ecr-public). Repeatable.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), envvar="UNHUB_WORKERS", metavar="N", help="Processes that answer. Default: 1.")
 @click.option(
     "--config",
@@ -127,9 +140,11 @@ def _serve(network: Network, options: dict[str, Any]) -> int:
 def _flags(options: dict[str, Any]) -> Flags:
     from unhub.server.settings import Flags
 
-    names = ("upstream", "fallback", "no_fallback", "own", "workers", "tls_certificate", "tls_key", "open_metrics", "allow_plain_http")
+    names = ("upstream", "fallback", "no_fallback", "own", "workers", "tls_certificate", "tls_key")
+    names += ("open_metrics", "allow_plain_http", "mode")
     return Flags(
         listen=options["listen"],
+        api_listen=options["api_listen"],
         data=options["data"],
         push_password_file=options["push_password_file"],
         **{name: options[name] for name in names},

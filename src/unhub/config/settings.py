@@ -149,7 +149,11 @@ class Alias(_Table, frozen=True, kw_only=True):
 
 
 class Serve(_Table, frozen=True, kw_only=True):
-    """``[serve]``: the mirror. Sizes are bytes (``cache-size`` may be a share of the volume, ``"80%"``), times seconds."""
+    """``[serve]``: the mirror. Sizes are bytes (``cache-size`` may be a share of the volume, ``"80%"``), times seconds.
+
+    In mode ``ecr-public`` callers are told apart as by ECR Public, whose API is also served at ``api-listen``;
+    ``registry-name`` is the registry's name in what that API answers.
+    """
 
     listen: tuple[str, ...] = ()
     data: str | None = None
@@ -163,6 +167,9 @@ class Serve(_Table, frozen=True, kw_only=True):
     cache_size: str = msgspec.field(default="80%", name="cache-size")
     manifest_size: int = msgspec.field(default=8 * 1024 * 1024, name="manifest-size")
     request_log: bool = msgspec.field(default=True, name="request-log")
+    mode: Literal["open", "ecr-public"] = "open"
+    api_listen: tuple[str, ...] = msgspec.field(default=(), name="api-listen")
+    registry_name: str = msgspec.field(default="public.ecr.aws", name="registry-name")
 
 
 class Settings(_Table, frozen=True, kw_only=True):

@@ -33,6 +33,13 @@ class UnknownNamespace(InvalidName):
     """``?ns=`` names a registry that is not configured: answering for it would make this an open proxy."""
 
 
+class Mode(StrEnum):
+    """Whom the mirror serves: everybody, or callers with tokens as ECR Public does."""
+
+    OPEN = "open"
+    ECR_PUBLIC = "ecr-public"
+
+
 class Door(StrEnum):
     """The way by which a client named a repository."""
 

@@ -11,7 +11,7 @@ from typing import Final
 from unhub.config.settings import Serve, Settings
 from unhub.image.errors import ConfigurationError, UsageError
 from unhub.mirror.capacity import Capacity
-from unhub.mirror.names import DOCKER, NameRules
+from unhub.mirror.names import DOCKER, Mode, NameRules
 from unhub.registry.settings import ClientSettings
 from unhub.server.listen import LOCAL, Listen
 from unhub.server.logins import Logins
@@ -43,6 +43,8 @@ class Flags:
     allow_plain_http: bool | None = None
     open_metrics: bool | None = None
     push_password_file: Path | None = None
+    mode: str | None = None
+    api_listen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,10 @@ class ServeSettings:
     cache_size: Capacity = field(default_factory=lambda: Capacity(share=0.8))
     manifest_size: int = 8 * 1024 * 1024
     request_log: bool = True
+    mode: Mode = Mode.OPEN
+    api_listen: tuple[Listen, ...] = ()
+    """Where ECR Public's API is served on a port of its own (mode ``ecr-public`` only)."""
+    registry_name: str = "public.ecr.aws"
 
     @property
     def is_local(self) -> bool:
@@ -110,9 +116,14 @@ def serve_settings(
     says, :class:`UsageError` for what the command line says.
     """
     serve, base = settings.serve, folder or Path()
-    listen = _listen(flags, serve, where)
+    listen = _listen(flags.listen, serve.listen, "listen", where) or (LOCAL,)
+    api_listen = _listen(flags.api_listen, serve.api_listen, "api-listen", where)
+    mode = Mode(flags.mode or serve.mode)
+    if api_listen and mode is not Mode.ECR_PUBLIC:
+        raise UsageError("cannot serve ECR Public's API in mode open: nobody is known by name there", hint="Add --mode ecr-public")
     tls = _tls(flags, serve, base, where)
-    _check_plain_http(listen, tls, allowed=serve.allow_plain_http if flags.allow_plain_http is None else flags.allow_plain_http)
+    plain = serve.allow_plain_http if flags.allow_plain_http is None else flags.allow_plain_http
+    _check_plain_http((*listen, *api_listen), tls, allowed=plain)
     upstreams = _upstreams(settings, flags, around, base, where)
     names = _names(settings, flags, upstreams, where)
     return ServeSettings(
@@ -128,19 +139,23 @@ def serve_settings(
         cache_size=_cache_size(serve, where),
         manifest_size=serve.manifest_size,
         request_log=serve.request_log,
+        mode=mode,
+        api_listen=api_listen,
+        registry_name=serve.registry_name,
     )
 
 
-def _listen(flags: Flags, serve: Serve, where: Where) -> tuple[Listen, ...]:
-    if flags.listen:
-        return tuple(Listen.parse(text) for text in flags.listen)
+def _listen(said: tuple[str, ...], written: tuple[str, ...], key: str, where: Where) -> tuple[Listen, ...]:
+    """Places of the command line, else those of the file."""
+    if said:
+        return tuple(Listen.parse(text) for text in said)
     found: list[Listen] = []
-    for number, text in enumerate(serve.listen):
+    for number, text in enumerate(written):
         try:
             found.append(Listen.parse(text))
         except UsageError as error:
-            raise ConfigurationError(f"{where(('serve', 'listen', number))}: {error.message}", hint=error.hint) from None
-    return tuple(found) or (LOCAL,)
+            raise ConfigurationError(f"{where(('serve', key, number))}: {error.message}", hint=error.hint) from None
+    return tuple(found)
 
 
 def _check_plain_http(listen: tuple[Listen, ...], tls: Tls | None, *, allowed: bool) -> None:
