@@ -20,6 +20,7 @@ from unhub.server.listen import LOCAL, Listen
 from unhub.server.settings import Flags, ServeSettings, Surroundings, Tls, serve_settings
 
 DATA = Path("/state/unhub/mirror")
+CITED = 'date = 2026-11-26\nsource = "ours"\nconfidence = "source"\n'
 
 
 def understood(text: str = "", *, folder: Path | None = None, environment: Mapping[str, str] | None = None, **flags: Any) -> ServeSettings:
@@ -52,6 +53,21 @@ def test_nothing_needs_to_be_said() -> None:
     assert str(ecr.rules.place.reference("library/node", "20")) == "public.ecr.aws/docker/library/node:20"
     assert ecr.aws_login
     assert ecr.client.rate("public.ecr.aws", login=True) == 0, "the mirror has a pace of its own"
+
+
+def test_the_data_file_lies_beside_the_settings_and_is_checked_at_once(tmp_path: Path) -> None:
+    text = '[data]\nfile = "facts.toml"\n'
+    own = tmp_path / "facts.toml"
+    own.write_text('[[registry_token]]\nid = "anonymous"\nseconds = 60\nsays = "a minute"\n' + CITED, "utf-8")
+    assert understood(text, folder=tmp_path).facts == own
+    own.write_text('[[registry_token]]\nid = "anonymous"\nseconds = "60"\nsays = "a minute"\n' + CITED, "utf-8")
+    with pytest.raises(
+        ConfigurationError, match=r"unhub\.toml:2:1: cannot read .*facts\.toml: \[\[registry_token\]\] anonymous: Expected `int`"
+    ):
+        understood(text, folder=tmp_path)
+    own.unlink()
+    with pytest.raises(ConfigurationError, match=r"unhub\.toml:2:1: cannot read the data file"):
+        understood(text, folder=tmp_path)
 
 
 def test_an_upstream_on_the_command_line_drops_the_fallback() -> None:

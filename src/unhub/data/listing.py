@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from unhub.data import facts, terms
+from unhub.data import facts, signing, terms
 from unhub.data.override import override_text, toml_value
 from unhub.data.rows import CITATION, DATA_FILE, IN_SETTINGS, Row, converted, own_rows, shipped
 from unhub.image.errors import ConfigurationError
@@ -70,6 +70,12 @@ def list_facts(own: Path | None = None) -> list[Fact]:
     return result
 
 
+def check(own: Path) -> None:
+    """Raise :class:`ConfigurationError` where a user's file has a row that is wrong."""
+    for row in own_rows(own):
+        _checked(row)
+
+
 def older_than(found: list[Fact], days: int, today: datetime.date) -> list[Fact]:
     """The facts that are older than so many days."""
     return [fact for fact in found if fact.age(today) > days]
@@ -117,7 +123,7 @@ def _checked(row: Row) -> Row:
     return row
 
 
-_TYPES: Final = {**facts.KINDS, **terms.TYPES}
+_TYPES: Final = {**facts.KINDS, **terms.TYPES, **signing.TYPES}
 
 
 def _value(row: Row) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from unhub.data.facts import Dated
 from unhub.data.rows import typed
@@ -77,6 +78,15 @@ class Denial(Dated, frozen=True, kw_only=True):
 
     id: str
     message: str
+
+
+TYPES: Final[Mapping[str, type[Dated]]] = {
+    "signing": Signing,
+    "signature_refusal": SignatureRefusal,
+    "registry_token": RegistryToken,
+    "denial": Denial,
+}
+"""The kinds of rows that are known here."""
 
 
 def token_seconds(kind: str, own: Path | None = None) -> int:

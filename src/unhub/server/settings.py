@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from unhub.config.settings import Serve, Settings
+from unhub.data.listing import check
 from unhub.image.errors import ConfigurationError, UsageError
 from unhub.mirror.capacity import Capacity
 from unhub.mirror.names import DOCKER, Mode, NameRules
@@ -85,6 +86,8 @@ class ServeSettings:
     api_listen: tuple[Listen, ...] = ()
     """Where ECR Public's API is served on a port of its own (mode ``ecr-public`` only)."""
     registry_name: str = "public.ecr.aws"
+    facts: Path | None = None
+    """A data file whose rows beat the shipped ones; the loaders of :mod:`unhub.data` take it as ``own``."""
 
     @property
     def is_local(self) -> bool:
@@ -142,7 +145,20 @@ def serve_settings(
         mode=mode,
         api_listen=api_listen,
         registry_name=serve.registry_name,
+        facts=_facts(settings, base, where),
     )
+
+
+def _facts(settings: Settings, base: Path, where: Where) -> Path | None:
+    """The user's data file, which can be read."""
+    if settings.data.file is None:
+        return None
+    path = base / settings.data.file
+    try:
+        check(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where(('data', 'file'))}: {error.message}", hint=error.hint) from None
+    return path
 
 
 def _listen(said: tuple[str, ...], written: tuple[str, ...], key: str, where: Where) -> tuple[Listen, ...]:
