@@ -142,6 +142,20 @@ class Counting(Dated, frozen=True, kw_only=True):
     says: str
 
 
+class Burst(Dated, frozen=True, kw_only=True):
+    """How many pulls a registry takes at once after a rest, whatever its pulls a second are."""
+
+    id: str
+    registry: str
+    pulls: int
+    says: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of pulls."""
+        if self.pulls < 1:
+            raise ValueError("a burst has at least 1 pull")
+
+
 class Note(Dated, frozen=True, kw_only=True):
     """Something that is known of a registry's limits and is no figure."""
 
@@ -165,6 +179,7 @@ TYPES: Final[dict[str, type[Dated]]] = {
     "price": Price,
     "quota": Quota,
     "counting": Counting,
+    "burst": Burst,
     "note": Note,
     "probe": Probe,
 }
@@ -210,6 +225,14 @@ class TermsData:
             if row.registry == registry:
                 return row
         raise ConfigurationError(f"cannot ask {registry} what is left: no [[probe]] is known for it")
+
+    def counts(self, registry: str, request: str) -> bool:
+        """Whether a registry counts a kind of request as a pull; ``False`` where nothing is known of it."""
+        return any(row.counts for row in self._of("counting", Counting) if (row.registry, row.request) == (registry, request))
+
+    def burst(self, registry: str) -> int:
+        """How many pulls a registry takes at once after a rest; 1 where nothing is known."""
+        return next((row.pulls for row in self._of("burst", Burst) if row.registry == registry), 1)
 
     def terms(self, registry: str, names: tuple[str, ...] = ()) -> Terms:
         """The terms of a registry: of the first of ``names`` that is a profile of it, else the current ones.
@@ -270,7 +293,7 @@ def described(row: Row) -> str:
             return f"{value.name}: {value.amount:,} {value.unit}"
         case Profile():
             return value.title + (" (current)" if value.current else "")
-        case Price() | Note() | Counting() | Probe():
+        case Price() | Note() | Counting() | Burst() | Probe():
             return value.says
         case _:
             return str(msgspec.to_builtins(value))

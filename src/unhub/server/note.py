@@ -9,12 +9,14 @@ from ipaddress import IPv6Address, ip_address
 class Note:
     """Filled on the way. ``bytes`` are those *answered*: how many were sent nobody tells who sends whole files.
 
-    ``cache`` is ``hit``, ``stale``, ``miss`` or ``flight``, and empty where nothing was looked for.
+    ``cache`` is ``hit``, ``stale``, ``miss`` or ``flight``, and empty where nothing was looked for. ``address`` is the
+    client's, ``caller`` what is counted as one of it (:func:`caller_of`); ``account`` is the one that it has proved to
+    belong to (12 digits), empty for anybody else. What is answered to an ``exempt`` one counts toward no limit.
     """
 
-    __slots__ = ("bytes", "cache", "caller", "door", "name", "reference", "status")
+    __slots__ = ("account", "address", "bytes", "cache", "caller", "door", "exempt", "name", "reference", "status")
 
-    def __init__(self, caller: str) -> None:
+    def __init__(self, caller: str, address: str = "", *, exempt: bool = False) -> None:
         self.status = 0
         self.bytes = 0
         self.door = ""
@@ -22,6 +24,9 @@ class Note:
         self.reference = ""
         self.cache = ""
         self.caller = caller
+        self.address = address
+        self.account = ""
+        self.exempt = exempt
 
 
 @lru_cache(maxsize=4096)
