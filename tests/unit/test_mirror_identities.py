@@ -21,8 +21,9 @@ from unhub.aws.json_places import parse
 from unhub.aws.policy_document import Kind, Policy, policy_of
 from unhub.aws.sigv4 import SignedRequest, read_claim, verify
 from unhub.aws.sigv4_rules import rules_for
-from unhub.image.errors import ApiRefused, InvalidPolicy, RefusedError, UsageError
-from unhub.mirror.authorization import Target, require, require_login
+from unhub.data.identities import IdentityLimits, identity_limits
+from unhub.image.errors import ApiRefused, ConfigurationError, InvalidPolicy, RefusedError, UsageError
+from unhub.mirror.authorization import Authority, Target, require, require_login
 from unhub.mirror.identities import Identities, NewKey, arn_of
 from unhub.mirror.principals import Principal, Surroundings
 from unhub.mirror.revoked import Revoked
@@ -270,6 +271,57 @@ def test_policies_are_checked_when_they_are_attached(tmp_path: Path) -> None:
             await identities.attach_managed(key, "Whatever")
 
     on_a_store(tmp_path, work)
+
+
+CITED = 'date = 2026-11-26\nsource = "ours"\nconfidence = "source"\n'
+
+
+def test_limits_are_dated_facts_that_a_data_file_changes(tmp_path: Path) -> None:
+    assert identity_limits() == IdentityLimits(access_keys=2, policies=10, policy_characters=10_240, session_seconds=(900, 43_200))
+    own = tmp_path / "own.toml"
+    rows = {
+        "access-keys": "most = 1",
+        "policies": "most = 1",
+        "policy-characters": "most = 200",
+        "session-seconds": "least = 60\nmost = 120",
+    }
+    own.write_text("".join(f'[[identity_limit]]\nid = "{name}"\n{figures}\nsays = "less"\n{CITED}' for name, figures in rows.items()))
+
+    async def work(_: Identities, store: IdentityStore) -> None:
+        identities = Identities(store, KEY, now=Clock(), limits=identity_limits(own))
+        key = await user(identities)
+        await identities.create_key(key)
+        with pytest.raises(UsageError, match="it has 1, and no more"):
+            await identities.create_key(key)
+        await identities.attach(key, "one", PULL)
+        with pytest.raises(UsageError, match="no more than 1 are possible"):
+            await identities.attach(key, "two", PULL)
+        with pytest.raises(UsageError, match="at most 200 characters"):
+            await identities.attach(key, "one", PULL + " " * 200)
+        await identities.create_session(key, "short", 60)
+        with pytest.raises(UsageError, match="60 to 120 are possible"):
+            await identities.create_session(key, "long", 121)
+
+    on_a_store(tmp_path, work)
+    own.write_text(f'[[identity_limit]]\nid = "access-keys"\nleast = 3\nmost = 2\nsays = "nonsense"\n{CITED}')
+    with pytest.raises(ConfigurationError, match="access-keys: at least 0 and not more than the most"):
+        identity_limits(own)
+
+
+def test_a_data_file_says_how_somebody_is_denied(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(f'[[denial]]\nid = "implicit-identity"\nmessage = "{{arn}} must not {{action}} {{resource}}"\nstatus = 403\n{CITED}')
+    who = Principal(IdentityKey(OURS, IdentityKind.USER, "ci"), "AIDAX", ())
+    with pytest.raises(ApiRefused) as caught:
+        Authority(own).require_login(who, AROUND, 60)
+    assert (caught.value.message, caught.value.status, caught.value.aws_code) == (
+        f"arn:aws:iam::{OURS}:user/ci must not ecr-public:GetAuthorizationToken *",
+        403,
+        "AccessDeniedException",
+    )
+    with pytest.raises(ApiRefused) as caught:
+        require_login(who, AROUND, 60)
+    assert caught.value.status == 400
 
 
 def test_names_and_doubles_are_refused(tmp_path: Path) -> None:

@@ -164,6 +164,28 @@ def test_whatever_is_changed_is_refused(data: st.DataObject) -> None:
         assert fault(lambda: read(changed)) is TokenFault.INVALID
 
 
+def test_an_authorization_token_is_spelled_in_one_way_only() -> None:
+    service = tokens()
+    lengths = set[int]()
+    for length in range(24):  # base64 ends with one, two or no signs of padding, which all leave room for other spellings
+        text = service.password(replace(OWNER, access_key="A" * length)).authorization_token
+        lengths.add(text.count("="))
+        assert service.read_bearer(text)
+        for other in (f"{text}=", f"{text}==", text.rstrip("=") + "=" * 3, _next_to_last_bits_changed(text)):
+            if other != text:
+                assert fault(lambda other=other: service.read_bearer(other)) is TokenFault.INVALID
+    assert lengths == {0, 1, 2}
+
+
+def _next_to_last_bits_changed(text: str) -> str:
+    """The same bytes for a decoder that does not look at bits which padding leaves over."""
+    body, padding = text.rstrip("="), text[len(text.rstrip("=")) :]
+    if not padding:
+        return text
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return body[:-1] + alphabet[alphabet.index(body[-1]) ^ 1] + padding
+
+
 @settings(max_examples=200)
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode())))
 def test_nonsense_is_refused_and_nothing_else(text: str) -> None:

@@ -38,7 +38,7 @@ DATA_FILE: Final = frozenset(
         *("mirror", "lookalike", "missing", "renovate", "official"),
         *("profile", "limit", "price", "quota", "counting", "burst", "note", "probe"),
         *("symptom", "consequence"),
-        *("signing", "signature_refusal", "registry_token", "denial"),
+        *("signing", "signature_refusal", "registry_token", "denial", "identity_limit"),
     }
 )
 """Kinds that a user's data file may hold: their readers look into it."""

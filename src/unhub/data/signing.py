@@ -74,10 +74,16 @@ class RegistryToken(Dated, frozen=True, kw_only=True):
 
 
 class Denial(Dated, frozen=True, kw_only=True):
-    """A text of ``AccessDeniedException``, with ``{arn}``, ``{action}`` and ``{resource}``."""
+    """A text of ``AccessDeniedException``, with ``{arn}``, ``{action}`` and ``{resource}``, and its HTTP status."""
 
     id: str
     message: str
+    status: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no status of a refusal."""
+        if not 400 <= self.status <= 599:
+            raise ValueError("the status of a refusal is 400 to 599")
 
 
 TYPES: Final[Mapping[str, type[Dated]]] = {
@@ -97,9 +103,9 @@ def token_seconds(kind: str, own: Path | None = None) -> int:
     raise LookupError(kind)
 
 
-def denials(own: Path | None = None) -> dict[str, str]:
-    """The texts by their ``id``."""
-    found: dict[str, str] = {}
+def denials(own: Path | None = None) -> dict[str, Denial]:
+    """Every way of being denied something, by its ``id``; of two rows with one ``id`` the user's."""
+    found: dict[str, Denial] = {}
     for row in typed("denial", Denial, own):
-        found.setdefault(row.id, row.message)
+        found.setdefault(row.id, row)
     return found

@@ -7,6 +7,8 @@ Within an account an Allow of either side is enough, across accounts both must a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from unhub.aws.least import Need
@@ -20,9 +22,6 @@ from unhub.mirror.principals import Principal, Surroundings, context_of
 
 GET_TOKEN: Final = "ecr-public:GetAuthorizationToken"  # noqa: S105 -- an action
 BEARER_TOKEN: Final = "sts:GetServiceBearerToken"  # noqa: S105 -- an action
-
-DENIED_STATUS: Final = 400
-"""The HTTP status of ``AccessDeniedException`` (codebuild-and-iam.md, 6.5: services of the JSON protocol)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +41,44 @@ def ask(principal: Principal, action: str, target: Target, around: Surroundings)
     return request, evaluate(request, policies, cross_account=foreign)
 
 
+class Authority:
+    """Lets do what is allowed, and says no in the words of the dated facts; ``own`` is a user's data file."""
+
+    def __init__(self, own: Path | None = None) -> None:
+        self._denials = denials(own)
+
+    def require(self, principal: Principal, action: str, target: Target, around: Surroundings) -> None:
+        """Raise :class:`ApiRefused` (``AccessDeniedException``, naming action and resource) unless it is allowed."""
+        request, decision = ask(principal, action, target, around)
+        if not decision.allowed:
+            raise self._denied(principal, request, decision)
+
+    def require_login(self, principal: Principal, around: Surroundings, seconds: int) -> None:
+        """Raise :class:`ApiRefused` unless a password for so many ``seconds`` may be given: two permissions are needed for it."""
+        self.require(principal, GET_TOKEN, Target(), around)
+        self.require(principal, BEARER_TOKEN, Target(), bearer_surroundings(around, seconds))
+
+    def _denied(self, principal: Principal, request: Request, decision: Decision) -> ApiRefused:
+        row = self._denials[_kind_of_denial(decision)]
+        text = row.message
+        for name, value in (("{arn}", principal.arn), ("{action}", request.action), ("{resource}", request.resource)):
+            text = text.replace(name, value)
+        return ApiRefused(text, aws_code="AccessDeniedException", status=row.status)
+
+
 def require(principal: Principal, action: str, target: Target, around: Surroundings) -> None:
-    """Raise :class:`ApiRefused` (``AccessDeniedException``, naming action and resource) unless it is allowed."""
-    request, decision = ask(principal, action, target, around)
-    if not decision.allowed:
-        raise ApiRefused(denial(principal, request, decision), aws_code="AccessDeniedException", status=DENIED_STATUS)
+    """What :class:`Authority` does, in the shipped words."""
+    _shipped().require(principal, action, target, around)
 
 
 def require_login(principal: Principal, around: Surroundings, seconds: int) -> None:
-    """Raise :class:`ApiRefused` unless a password for so many ``seconds`` may be given: two permissions are needed for it."""
-    require(principal, GET_TOKEN, Target(), around)
-    require(principal, BEARER_TOKEN, Target(), bearer_surroundings(around, seconds))
+    """What :class:`Authority` does, in the shipped words."""
+    _shipped().require_login(principal, around, seconds)
+
+
+@cache
+def _shipped() -> Authority:
+    return Authority()
 
 
 def bearer_surroundings(around: Surroundings, seconds: int) -> Surroundings:
@@ -68,16 +94,11 @@ def bearer_surroundings(around: Surroundings, seconds: int) -> Surroundings:
     )
 
 
-def denial(principal: Principal, request: Request, decision: Decision) -> str:
-    """Why not, in AWS's words."""
+def _kind_of_denial(decision: Decision) -> str:
+    """Which of the dated denials it is."""
     if decision.outcome is Outcome.EXPLICIT_DENY:
-        side = "identity" if any(trace.side is Side.IDENTITY for trace in decision.deciding) else "resource"
-        text = denials()[f"explicit-{side}"]
-    else:
-        text = denials()["implicit-resource" if decision.lacking == (RESOURCE_POLICY,) else "implicit-identity"]
-    for name, value in (("{arn}", principal.arn), ("{action}", request.action), ("{resource}", request.resource)):
-        text = text.replace(name, value)
-    return text
+        return "explicit-identity" if any(trace.side is Side.IDENTITY for trace in decision.deciding) else "explicit-resource"
+    return "implicit-resource" if decision.lacking == (RESOURCE_POLICY,) else "implicit-identity"
 
 
 def explained(request: Request, decision: Decision) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from unhub.aws.arns import ACCOUNT, role_arn, user_arn
 from unhub.aws.json_places import parse
 from unhub.aws.policy_document import Kind, Policy, policy_of
 from unhub.aws.sigv4 import AccessKey
 from unhub.data.iam import iam_knowledge
+from unhub.data.identities import IdentityLimits, identity_limits
 from unhub.image.errors import UsageError
 from unhub.mirror.principals import Principal
 from unhub.mirror.sealing import Entropy, InstanceKey
@@ -35,16 +35,6 @@ from unhub.store.records_identity import (
     StoredAlias,
     StoredIdentity,
 )
-
-KEYS_MAX: Final = 2
-"""Lasting access keys of one identity, as in IAM: enough to replace one."""
-
-POLICIES_MAX: Final = 10
-POLICY_MAX: Final = 10_240
-"""Characters of a policy document, as ECR Public's policies have them at most."""
-
-SESSION_SECONDS: Final = (900, 43_200)
-"""The shortest and the longest session of a role, as in STS."""
 
 _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 _POLICY_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}")
@@ -68,11 +58,21 @@ class NewKey:
 class Identities:
     """The rules; ``now`` is seconds since 1970. Every method raises :class:`UsageError` for what makes no sense here."""
 
-    def __init__(self, store: IdentityStore, instance: InstanceKey, *, now: Callable[[], float], entropy: Entropy = os.urandom) -> None:
+    def __init__(
+        self,
+        store: IdentityStore,
+        instance: InstanceKey,
+        *,
+        now: Callable[[], float],
+        entropy: Entropy = os.urandom,
+        limits: IdentityLimits | None = None,
+    ) -> None:
+        """``limits`` are the shipped ones unless others are given."""
         self._store = store
         self._instance = instance
         self._now = now
         self._entropy = entropy
+        self.limits = limits or identity_limits()
 
     # accounts
 
@@ -166,12 +166,14 @@ class Identities:
         """Attach a policy document (JSON text), in the place of one of the same name. Raises :class:`InvalidPolicy`, too."""
         if not _POLICY_NAME.fullmatch(name):
             raise UsageError(f"cannot use the policy name {name[:130]!r}: 1 to 128 letters, digits and +=,.@_-")
-        if len(document) > POLICY_MAX:
-            raise UsageError(f"cannot attach {name}: a policy has at most {POLICY_MAX} characters")
+        if len(document) > self.limits.policy_characters:
+            raise UsageError(f"cannot attach {name}: a policy has at most {self.limits.policy_characters} characters")
         _read(document, name)
         names = {policy.name for policy in await self._store.identities.policies(key)}
-        if len(names | {name}) > POLICIES_MAX:
-            raise UsageError(f"cannot attach {name}: the {key} has {POLICIES_MAX} policies, and no more are possible")
+        if len(names | {name}) > self.limits.policies:
+            raise UsageError(
+                f"cannot attach {name}: the {key} has {len(names)} policies, and no more than {self.limits.policies} are possible"
+            )
         policy = AttachedPolicy(name, document, self._now())
         if not await self._store.identities.attach(key, policy):
             await self.get(key)
@@ -202,9 +204,9 @@ class Identities:
         """A lasting access key. ``given`` is one that is wanted: id and secret."""
         owner = await self.get(key)
         lasting = [row for row in await self._store.access_keys.of(key) if row.session is None]
-        if len(lasting) >= KEYS_MAX:
-            hint = f"Delete one first: unhub admin key delete {lasting[0].id}"
-            raise UsageError(f"cannot make a key for the {key}: it has {KEYS_MAX}", hint=hint)
+        if len(lasting) >= self.limits.access_keys:
+            hint = f"Delete one first: unhub admin key delete {lasting[0].id}" if lasting else None
+            raise UsageError(f"cannot make a key for the {key}: it has {len(lasting)}, and no more are possible", hint=hint)
         identifier, secret = given or (self._identifier("AKIA", 16), self._secret(30))
         if given and (
             not _GIVEN_KEY.fullmatch(identifier) or not 16 <= len(secret) <= 128 or not (secret.isascii() and secret.isprintable())
@@ -217,7 +219,7 @@ class Identities:
     async def create_session(self, key: IdentityKey, session: str, seconds: int = 3600) -> NewKey:
         """A temporary access key with its session token: for a role what assuming it gives."""
         owner = await self.get(key)
-        shortest, longest = SESSION_SECONDS
+        shortest, longest = self.limits.session_seconds
         if not _SESSION.fullmatch(session):
             raise UsageError(f"cannot use the session name {session[:70]!r}: 2 to 64 letters, digits and +=,.@_-")
         if not shortest <= seconds <= longest:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, cast
 
 import msgspec
@@ -111,7 +112,18 @@ class Issued:
 class Tokens:
     """Gives out and reads. ``now`` is seconds since 1970; keys and revocations are replaced as they change."""
 
-    def __init__(self, keyring: Keyring, revoked: Revoked, *, now: Callable[[], float], entropy: Entropy = os.urandom) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        revoked: Revoked,
+        *,
+        now: Callable[[], float],
+        entropy: Entropy = os.urandom,
+        facts: Path | None = None,
+    ) -> None:
+        """``facts`` is a user's data file, which may say how long tokens hold."""
+        self._anonymous_seconds = token_seconds("anonymous", facts)
+        self._bearer_seconds = token_seconds("bearer", facts)
         self.keyring = keyring
         self.revoked = revoked
         self._now = now
@@ -123,12 +135,12 @@ class Tokens:
 
     def anonymous(self) -> Issued:
         """A token for whoever asks."""
-        return self._issue(TokenKind.ANONYMOUS, token_seconds("anonymous"), None)
+        return self._issue(TokenKind.ANONYMOUS, self._anonymous_seconds, None)
 
     def exchange(self, username: str, password: str) -> Issued:
         """The bearer token for a password, which it does not outlive. Raises :class:`TokenRefused`."""
         holder = self.read_password(username, password)
-        seconds = min(token_seconds("bearer"), int(holder.expires_at - self._now()))
+        seconds = min(self._bearer_seconds, int(holder.expires_at - self._now()))
         owner = Owner(holder.account, holder.arn, holder.unique_id, holder.access_key)
         return self._issue(TokenKind.BEARER, seconds, owner, parent=holder.id)
 
@@ -143,6 +155,8 @@ class Tokens:
         decoded = _decode(text)
         prefix = f"{USERNAME}:".encode()
         if decoded.startswith(prefix):
+            if base64.b64encode(decoded).decode() != text:
+                raise _refused(TokenFault.INVALID)
             return self._read(decoded[len(prefix) :].decode("latin-1"), (TokenKind.PASSWORD,))
         return self._read(text, (TokenKind.BEARER, TokenKind.ANONYMOUS))
 

@@ -124,7 +124,7 @@ async def opened(
         if log is not None:
             stack.callback(log.close)
         memory = Memory()
-        identities = await IdentityServices.open(settings.data, stores.metadata.identity, now=time.time)
+        identities = await IdentityServices.open(settings.data, stores.metadata.identity, now=time.time, facts=settings.facts)
         watcher = Watcher(metadata, memory, also=identities.apply)
         await watcher.start()
         patience = max((one.rules.hold for one in settings.upstreams), default=0.0) + HOLD_MARGIN

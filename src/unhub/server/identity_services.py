@@ -9,7 +9,9 @@ from pathlib import Path
 
 from unhub.aws.sigv4 import SignedRequest, read_claim, verify
 from unhub.aws.sigv4_rules import SigningRules
-from unhub.mirror.identities import SESSION_SECONDS, Identities
+from unhub.data.identities import identity_limits
+from unhub.mirror.authorization import Authority
+from unhub.mirror.identities import Identities
 from unhub.mirror.principals import Principal
 from unhub.mirror.revoked import Revoked
 from unhub.mirror.sealing import FILE, Entropy, InstanceKey
@@ -30,24 +32,34 @@ class Caller:
 
 
 class IdentityServices:
-    """Everything about identities in one worker. ``now`` is seconds since 1970."""
+    """Everything about identities in one worker. ``now`` is seconds since 1970, ``facts`` a user's data file."""
 
-    def __init__(self, store: IdentityStore, instance: InstanceKey, *, now: Callable[[], float], entropy: Entropy = os.urandom) -> None:
+    def __init__(
+        self,
+        store: IdentityStore,
+        instance: InstanceKey,
+        *,
+        now: Callable[[], float],
+        entropy: Entropy = os.urandom,
+        facts: Path | None = None,
+    ) -> None:
         self._store = store
         self._now = now
-        self.identities = Identities(store, instance, now=now, entropy=entropy)
+        self._facts = facts
+        self.authority = Authority(facts)
+        self.identities = Identities(store, instance, now=now, entropy=entropy, limits=identity_limits(facts))
         self.keeper = KeyKeeper(store.signing_keys, instance, now=now, entropy=entropy)
         self.actions = IdentityActions(self.identities, self.keeper, store, now=now)
         self._entropy = entropy
         self._tokens: Tokens | None = None
 
     @classmethod
-    async def open(cls, data: Path, store: IdentityStore, *, now: Callable[[], float]) -> IdentityServices:
+    async def open(cls, data: Path, store: IdentityStore, *, now: Callable[[], float], facts: Path | None = None) -> IdentityServices:
         """The services of a data folder, its keys made where they are missing.
 
         Raises :class:`RefusedError` where the folder's key is not the database's, or others may read it.
         """
-        services = cls(store, InstanceKey.at(data / FILE), now=now)
+        services = cls(store, InstanceKey.at(data / FILE), now=now, facts=facts)
         await services.load()
         return services
 
@@ -62,7 +74,7 @@ class IdentityServices:
         """Read keys and revocations."""
         keyring, revoked = await self.keeper.load(), Revoked(await self._store.revocations.all(self._now()))
         if self._tokens is None:
-            self._tokens = Tokens(keyring, revoked, now=self._now, entropy=self._entropy)
+            self._tokens = Tokens(keyring, revoked, now=self._now, entropy=self._entropy, facts=self._facts)
         else:
             self._tokens.keyring, self._tokens.revoked = keyring, revoked
 
@@ -96,5 +108,5 @@ class IdentityServices:
         """Forget what has ended; each hour or so."""
         now = self._now()
         await self._store.revocations.forget(now)
-        await self._store.access_keys.forget_expired(now - SESSION_SECONDS[1])
+        await self._store.access_keys.forget_expired(now - self.identities.limits.session_seconds[1])
         await self.keeper.clean(PASSWORD_SECONDS)
