@@ -68,6 +68,20 @@ _EXTRA = frozenset({"aiosqlite", "alembic", "granian", "prometheus_client", "sql
     metavar="HOST:PORT",
     help="Serve ECR Public's API on a port of its own, too (mode ecr-public). Repeatable.",
 )
+@click.option(
+    "--terms",
+    envvar="UNHUB_TERMS",
+    metavar="PROFILE",
+    help="Hold callers to ECR Public's limits of a time: none (default), aws-2024-03-11 or aws-2026-11.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    envvar="UNHUB_TRUSTED_PROXY",
+    metavar="CIDR",
+    help="Believe this proxy's X-Forwarded-For about who asks. Repeatable.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), envvar="UNHUB_WORKERS", metavar="N", help="Processes that answer. Default: 1.")
 @click.option(
     "--config",
@@ -141,7 +155,7 @@ def _flags(options: dict[str, Any]) -> Flags:
     from unhub.server.settings import Flags
 
     names = ("upstream", "fallback", "no_fallback", "own", "workers", "tls_certificate", "tls_key")
-    names += ("open_metrics", "allow_plain_http", "mode")
+    names += ("open_metrics", "allow_plain_http", "mode", "terms", "trusted_proxies")
     return Flags(
         listen=options["listen"],
         api_listen=options["api_listen"],

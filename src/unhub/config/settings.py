@@ -152,7 +152,8 @@ class Serve(_Table, frozen=True, kw_only=True):
     """``[serve]``: the mirror. Sizes are bytes (``cache-size`` may be a share of the volume, ``"80%"``), times seconds.
 
     In mode ``ecr-public`` callers are told apart as by ECR Public, whose API is also served at ``api-listen``;
-    ``registry-name`` is the registry's name in what that API answers.
+    ``registry-name`` is the registry's name in what that API answers. ``trusted-proxies`` are addresses and networks of proxies
+    whose ``forwarded-header`` says who asks.
     """
 
     listen: tuple[str, ...] = ()
@@ -170,6 +171,41 @@ class Serve(_Table, frozen=True, kw_only=True):
     mode: Literal["open", "ecr-public"] = "open"
     api_listen: tuple[str, ...] = msgspec.field(default=(), name="api-listen")
     registry_name: str = msgspec.field(default="public.ecr.aws", name="registry-name")
+    trusted_proxies: tuple[str, ...] = msgspec.field(default=(), name="trusted-proxies")
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = msgspec.field(default="x-forwarded-for", name="forwarded-header")
+
+
+Unlimited = Literal["none"]
+"""There is no limit."""
+
+PerSecond = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+
+
+class CallerTerms(_Table, frozen=True, kw_only=True):
+    """``[terms.anonymous]``, ``[terms.account]``, ``[terms.aws]``: what a kind of caller may have; ``None`` is what the profile says."""
+
+    pulls_a_second: PerSecond | Unlimited | None = msgspec.field(default=None, name="pulls-a-second")
+    bytes_a_month: Annotated[int, msgspec.Meta(ge=1)] | Unlimited | None = msgspec.field(default=None, name="bytes-a-month")
+
+
+class Terms(_Table, frozen=True, kw_only=True):
+    """``[terms]``: what callers of the mirror may have, by a dated profile (``unhub facts profile``) and with figures of one's own.
+
+    ``operations`` are requests a second of ECR Public's API by operation. ``in-region`` names files of networks whose callers
+    count as inside AWS (``[terms.aws]``); of AWS's own file those of some regions or services may be chosen.
+    """
+
+    profile: str = "none"
+    anonymous: CallerTerms = CallerTerms()
+    account: CallerTerms = CallerTerms()
+    aws: CallerTerms = CallerTerms()
+    operations: dict[str, PerSecond | Unlimited] = {}
+    burst: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    count_head: bool | None = msgspec.field(default=None, name="count-head")
+    in_region: tuple[str, ...] = msgspec.field(default=(), name="in-region")
+    in_region_regions: tuple[str, ...] = msgspec.field(default=(), name="in-region-regions")
+    in_region_services: tuple[str, ...] = msgspec.field(default=(), name="in-region-services")
+    keep_months: Annotated[int, msgspec.Meta(ge=1, le=1200)] = msgspec.field(default=13, name="keep-months")
 
 
 class Settings(_Table, frozen=True, kw_only=True):
@@ -182,3 +218,4 @@ class Settings(_Table, frozen=True, kw_only=True):
     serve: Serve = Serve()
     upstream: dict[str, Upstream] = {}
     alias: dict[str, Alias] = {}
+    terms: Terms = Terms()

@@ -36,7 +36,7 @@ NAMES: Final = ("id", "prefix", "name", "registry", "key", "kind", "names")
 DATA_FILE: Final = frozenset(
     {
         *("mirror", "lookalike", "missing", "renovate", "official"),
-        *("profile", "limit", "price", "quota", "counting", "burst", "note", "probe"),
+        *("profile", "limit", "price", "quota", "counting", "burst", "terms_refusal", "note", "probe"),
         *("symptom", "consequence"),
         *("signing", "signature_refusal", "registry_token", "denial", "identity_limit"),
     }

@@ -156,6 +156,25 @@ class Burst(Dated, frozen=True, kw_only=True):
             raise ValueError("a burst has at least 1 pull")
 
 
+class TermsRefusal(Dated, frozen=True, kw_only=True):
+    """What a caller above a limit is told: of pulls (``rate``), bytes (``data``) or an operation of the API (``operation``).
+
+    ``code`` is the registry's or AWS's, ``status`` HTTP's; ``retry_after`` says whether it is told when to come again.
+    """
+
+    id: str
+    status: int
+    code: str
+    message: str
+    retry_after: bool
+    says: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no status of a refusal."""
+        if not 400 <= self.status <= 599:
+            raise ValueError("the status of a refusal is 400 to 599")
+
+
 class Note(Dated, frozen=True, kw_only=True):
     """Something that is known of a registry's limits and is no figure."""
 
@@ -180,6 +199,7 @@ TYPES: Final[dict[str, type[Dated]]] = {
     "quota": Quota,
     "counting": Counting,
     "burst": Burst,
+    "terms_refusal": TermsRefusal,
     "note": Note,
     "probe": Probe,
 }
@@ -233,6 +253,10 @@ class TermsData:
     def burst(self, registry: str) -> int:
         """How many pulls a registry takes at once after a rest; 1 where nothing is known."""
         return next((row.pulls for row in self._of("burst", Burst) if row.registry == registry), 1)
+
+    def refusals(self) -> dict[str, TermsRefusal]:
+        """What callers above a limit are told, by ``id``; of two rows with one ``id`` the user's."""
+        return {row.id: row for row in reversed(self._of("terms_refusal", TermsRefusal))}
 
     def terms(self, registry: str, names: tuple[str, ...] = ()) -> Terms:
         """The terms of a registry: of the first of ``names`` that is a profile of it, else the current ones.
@@ -293,7 +317,7 @@ def described(row: Row) -> str:
             return f"{value.name}: {value.amount:,} {value.unit}"
         case Profile():
             return value.title + (" (current)" if value.current else "")
-        case Price() | Note() | Counting() | Burst() | Probe():
+        case Price() | Note() | Counting() | Burst() | TermsRefusal() | Probe():
             return value.says
         case _:
             return str(msgspec.to_builtins(value))

@@ -19,6 +19,12 @@ STATUSES: Final = (401, 403, 404, 405, 416, 429, 500, 502, 503)
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of seconds until an answer was handed to the server."""
 
+METERED: Final = ("anonymous", "account", "exempt")
+"""Whose pulls and bytes are metered: without a login, with one, and those that count toward no limit."""
+
+REFUSED: Final = ("rate", "data", "operation")
+"""Limits of the terms above which callers are refused."""
+
 NAMES: Final = (
     *(f"class.{number}" for number in CLASSES),
     *(f"status.{number}" for number in STATUSES),
@@ -28,6 +34,9 @@ NAMES: Final = (
     "seconds.sum",
     "bytes",
     "log.dropped",
+    *(f"pulls.{name}" for name in METERED),
+    *(f"bytes.{name}" for name in METERED),
+    *(f"refused.{name}" for name in REFUSED),
 )
 
 _CLASS: Final = NAMES.index("class.1") - 1
@@ -36,6 +45,8 @@ _CACHE: Final = {name: NAMES.index(f"cache.{name}") for name in CACHES}
 _SECONDS: Final = NAMES.index(f"seconds.{BUCKETS[0]}")
 _SUM: Final = NAMES.index("seconds.sum")
 _BYTES: Final = NAMES.index("bytes")
+_METERED: Final = {name: (NAMES.index(f"pulls.{name}"), NAMES.index(f"bytes.{name}")) for name in METERED}
+_REFUSED: Final = {name: NAMES.index(f"refused.{name}") for name in REFUSED}
 
 
 class Counters:
@@ -77,6 +88,16 @@ class Slot:
         numbers[_SECONDS + bisect_left(BUCKETS, seconds)] += 1
         numbers[_SUM] += seconds
         numbers[_BYTES] += note.bytes
+
+    def metered(self, caller: str, pulls: int, answered: int) -> None:
+        """Count pulls and bytes of a kind of caller (one of :data:`METERED`) that were written to the meters."""
+        at_pulls, at_bytes = _METERED[caller]
+        self._numbers[at_pulls] += pulls
+        self._numbers[at_bytes] += answered
+
+    def refused(self, limit: str) -> None:
+        """Count somebody who was refused by the terms (one of :data:`REFUSED`)."""
+        self._numbers[_REFUSED[limit]] += 1
 
 
 def by_outcome(totals: dict[str, float]) -> dict[str, int]:

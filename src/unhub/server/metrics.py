@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from unhub.server.counters import CACHES, CLASSES, STATUSES, cumulative
+from unhub.server.counters import CACHES, CLASSES, METERED, REFUSED, STATUSES, cumulative
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,7 +17,7 @@ CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 def rendered(totals: dict[str, float], fetcher: Mapping[str, Any] | None, cache_bytes: int | None, recorder_failures: int = 0) -> bytes:
     """The whole page. ``fetcher`` is its status, ``None`` where it could not be asked."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Given([*_answers(totals), *_fetcher(fetcher), *_store(cache_bytes, recorder_failures)]))
+    registry.register(_Given([*_answers(totals), *_terms(totals), *_fetcher(fetcher), *_store(cache_bytes, recorder_failures)]))
     return generate_latest(registry)
 
 
@@ -50,6 +50,19 @@ def _answers(totals: dict[str, float]) -> Iterator[Metric]:
         "unhub_answer_seconds", "Seconds until an answer was ready or streamed.", buckets=buckets, sum_value=totals["seconds.sum"]
     )
     yield CounterMetricFamily("unhub_log_lines_dropped", "Lines of the request log that nobody took in time.", value=totals["log.dropped"])
+
+
+def _terms(totals: dict[str, float]) -> Iterator[Metric]:
+    """By three kinds of callers only: who they are is told by ``unhub usage``."""
+    pulls = CounterMetricFamily("unhub_metered_pulls", "Pulls, by who asked.", labels=["caller"])
+    answered = CounterMetricFamily("unhub_metered_bytes", "Bytes answered from repositories, by who asked.", labels=["caller"])
+    for name in METERED:
+        pulls.add_metric([name], totals[f"pulls.{name}"])
+        answered.add_metric([name], totals[f"bytes.{name}"])
+    refused = CounterMetricFamily("unhub_refused_by_terms", "Requests above a limit of the terms.", labels=["limit"])
+    for name in REFUSED:
+        refused.add_metric([name], totals[f"refused.{name}"])
+    yield from (pulls, answered, refused)
 
 
 def _fetcher(status: Mapping[str, Any] | None) -> Iterator[Metric]:

@@ -11,12 +11,13 @@ class Note:
 
     ``cache`` is ``hit``, ``stale``, ``miss`` or ``flight``, and empty where nothing was looked for. ``address`` is the
     client's, ``caller`` what is counted as one of it (:func:`caller_of`); ``account`` is the one that it has proved to
-    belong to (12 digits), empty for anybody else. What is answered to an ``exempt`` one counts toward no limit.
+    belong to (12 digits), empty for anybody else. ``in_region`` ones ask from inside AWS; what is answered to an ``exempt`` one
+    counts toward no limit.
     """
 
-    __slots__ = ("account", "address", "bytes", "cache", "caller", "door", "exempt", "name", "reference", "status")
+    __slots__ = ("account", "address", "bytes", "cache", "caller", "door", "exempt", "in_region", "name", "reference", "status")
 
-    def __init__(self, caller: str, address: str = "", *, exempt: bool = False) -> None:
+    def __init__(self, caller: str, address: str = "", *, in_region: bool = False, exempt: bool = False) -> None:
         self.status = 0
         self.bytes = 0
         self.door = ""
@@ -26,6 +27,7 @@ class Note:
         self.caller = caller
         self.address = address
         self.account = ""
+        self.in_region = in_region
         self.exempt = exempt
 
 

@@ -10,12 +10,15 @@ from typing import Final
 
 from unhub.config.settings import Serve, Settings
 from unhub.data.listing import check
+from unhub.data.terms import TermsData
 from unhub.image.errors import ConfigurationError, UsageError
 from unhub.mirror.capacity import Capacity
 from unhub.mirror.names import DOCKER, Mode, NameRules
+from unhub.mirror.networks import Networks
 from unhub.registry.settings import ClientSettings
 from unhub.server.listen import LOCAL, Listen
 from unhub.server.logins import Logins
+from unhub.server.terms import TermsSettings, terms_settings, trusted_proxies
 from unhub.server.upstreams import BadAddress, UpstreamSettings, docker_hub, upstream_settings
 
 Key = tuple[str | int, ...]
@@ -46,6 +49,8 @@ class Flags:
     push_password_file: Path | None = None
     mode: str | None = None
     api_listen: tuple[str, ...] = ()
+    terms: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,9 @@ class ServeSettings:
     api_listen: tuple[Listen, ...] = ()
     """Where ECR Public's API is served on a port of its own (mode ``ecr-public`` only)."""
     registry_name: str = "public.ecr.aws"
+    terms: TermsSettings = field(default_factory=TermsSettings)
+    trusted_proxies: Networks = field(default_factory=Networks)
+    forwarded_header: str = "x-forwarded-for"
     facts: Path | None = None
     """A data file whose rows beat the shipped ones; the loaders of :mod:`unhub.data` take it as ``own``."""
 
@@ -129,6 +137,7 @@ def serve_settings(
     _check_plain_http((*listen, *api_listen), tls, allowed=plain)
     upstreams = _upstreams(settings, flags, around, base, where)
     names = _names(settings, flags, upstreams, where)
+    facts = _facts(settings, base, where)
     return ServeSettings(
         listen=listen,
         data=(flags.data or (base / Path(serve.data) if serve.data else around.data)).absolute(),
@@ -145,7 +154,10 @@ def serve_settings(
         mode=mode,
         api_listen=api_listen,
         registry_name=serve.registry_name,
-        facts=_facts(settings, base, where),
+        terms=terms_settings(settings, flags.terms, TermsData(facts), base, where),
+        trusted_proxies=trusted_proxies(flags.trusted_proxies, serve.trusted_proxies, where),
+        forwarded_header=serve.forwarded_header,
+        facts=facts,
     )
 
 

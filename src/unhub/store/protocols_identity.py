@@ -209,6 +209,10 @@ class Meters(Protocol):
         """Bytes that count toward the limit of an account, or (without one) of an anonymous address."""
         ...
 
+    async def totals(self, first_day: int, last_day: int, callers: Sequence[tuple[str, str]], /) -> dict[tuple[str, str], int]:
+        """The same for many: accounts with an empty address, addresses with an empty account. Those without rows are missing."""
+        ...
+
     async def forget(self, before_day: int, /) -> int:
         """Drop older days; how many rows."""
         ...

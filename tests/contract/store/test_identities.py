@@ -285,6 +285,9 @@ def test_meters_add_up_by_what_is_asked(url: str) -> None:
         assert await meters.total(20_000, 20_001, account=OURS) == 157, "wherever the account pulls from"
         assert await meters.total(20_000, 20_001, address="192.0.2.1") == 20, "without a login, and what is exempt left out"
         assert await meters.total(20_000, 20_000, address="192.0.2.1") == 0
+        asked = [(OURS, ""), (THEIRS, ""), ("", "192.0.2.1"), ("", "192.0.2.2")]
+        assert await meters.totals(20_000, 20_001, asked) == {(OURS, ""): 157, ("", "192.0.2.1"): 20}
+        assert await meters.totals(20_000, 20_001, []) == {}
         assert await meters.forget(20_001) == 1
         assert await meters.total(0, 99_999, account=OURS) == 7
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -69,6 +69,13 @@ class Database:
             await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
         else:
             await connection.execute(statement.on_conflict_do_nothing())
+
+    async def add_up(self, connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]], sums: Iterable[str]) -> None:
+        """Insert rows, and where one has the primary key of a row that is there, add the columns ``sums`` to that one."""
+        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        changes = {name: table.c[name] + insert.excluded[name] for name in sums}
+        keys: list[Column[Any]] = list(table.primary_key.columns)
+        await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), rows)
 
     async def close(self) -> None:
         """End every connection."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
 
 from sqlalchemy import Row, Select, delete, func, select
 
@@ -12,6 +12,10 @@ from unhub.store.sql.database import Database
 from unhub.store.sql.schema import meter
 
 _KEY = ("day", "account", "address", "repository", "exempt")
+_SUMS = ("pulls", "bytes_answered")
+ASKED_MAX: Final = 500
+"""Callers that one query asks about."""
+
 _EMPTY: dict[str, Any] = {"day": 0, "account": "", "address": "", "repository": "", "exempt": False}
 
 
@@ -23,12 +27,10 @@ class SqlMeters:
 
     async def add(self, rows: Sequence[MeterRow]) -> None:
         """See the protocol."""
-        columns = meter.c
+        if not rows:
+            return
         async with self._database.write() as connection:
-            for row in rows:
-                values = {**{name: getattr(row, name) for name in _KEY}, "pulls": row.pulls, "bytes_answered": row.bytes_answered}
-                added = {"pulls": columns.pulls + row.pulls, "bytes_answered": columns.bytes_answered + row.bytes_answered}
-                await self._database.upsert(connection, meter, values, expressions=added)
+            await self._database.add_up(connection, meter, [_values(row) for row in rows], _SUMS)
 
     async def sums(self, by: Sequence[MeterField], first_day: int, last_day: int, limit: int = 100_000) -> list[MeterRow]:
         """See the protocol."""
@@ -51,10 +53,35 @@ class SqlMeters:
         async with self._database.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
+    async def totals(self, first_day: int, last_day: int, callers: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """See the protocol."""
+        accounts = [account for account, _ in callers if account]
+        addresses = [address for account, address in callers if not account]
+        columns, found = meter.c, dict[tuple[str, str], int]()
+        counted = (columns.day.between(first_day, last_day), columns.exempt.is_(False))
+        async with self._database.read() as connection:
+            for some in _batched(accounts, ASKED_MAX):
+                query = select(columns.account, _total(columns.bytes_answered)).where(columns.account.in_(some), *counted)
+                found |= {(row[0], ""): int(row[1]) for row in await connection.execute(query.group_by(columns.account))}
+            for some in _batched(addresses, ASKED_MAX):
+                wanted = (columns.account == "", columns.address.in_(some), *counted)
+                query = select(columns.address, _total(columns.bytes_answered)).where(*wanted)
+                found |= {("", row[0]): int(row[1]) for row in await connection.execute(query.group_by(columns.address))}
+        return found
+
     async def forget(self, before_day: int) -> int:
         """See the protocol."""
         async with self._database.write() as connection:
             return (await connection.execute(delete(meter).where(meter.c.day < before_day))).rowcount
+
+
+def _values(row: MeterRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in (*_KEY, *_SUMS)}
+
+
+def _batched(items: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _total(column: Any) -> Any:
