@@ -31,6 +31,7 @@ A message reads verb, object, cause; ``hint`` says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -214,15 +215,18 @@ class ApiRefused(UnhubError):
     """What an AWS-shaped API answers instead of a result.
 
     ``aws_code`` is AWS's name of the error (``InvalidSignatureException``), ``status`` the HTTP status; the message is
-    worded as AWS words it, since clients and people look for that.
+    worded as AWS words it, since clients and people look for that. ``members`` are what the error's shape has beside it.
     """
 
     code = "api-refused"
 
-    def __init__(self, message: str, *, aws_code: str, status: int, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, aws_code: str, status: int, hint: str | None = None, members: Mapping[str, str | int] | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.aws_code = aws_code
         self.status = status
+        self.members: Mapping[str, str | int] = members or {}
 
 
 class TokenFault(StrEnum):

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from unhub.image.digest import Digest
 from unhub.image.manifest import Manifest
+from unhub.store.protocols_images import Images
 from unhub.store.records import (
     BlobInfo,
     Block,
@@ -133,8 +134,11 @@ class Manifests(Protocol):
         """Remove a tag only; whether there was one."""
         ...
 
-    async def delete(self, key: RepositoryKey, digest: Digest) -> bool:
-        """Remove a manifest from a repository with all its tags; whether there was one."""
+    async def delete(self, key: RepositoryKey, digest: Digest, now: float | None = None) -> bool:
+        """Remove a manifest from a repository with all its tags; whether there was one.
+
+        With ``now`` its blobs stay linked as if they had been linked then: a push that has seen them may still come.
+        """
         ...
 
     async def referrers(
@@ -171,12 +175,20 @@ class BlobLinks(Protocol):
         """Note that a blob is no longer in the blob store; its links stay."""
         ...
 
-    async def link(self, key: RepositoryKey, digest: Digest, now: float) -> None:
-        """Let a repository serve a blob."""
+    async def link(self, key: RepositoryKey, digest: Digest, now: float, *, create: bool = True) -> None:
+        """Let a repository serve a blob.
+
+        Unless ``create``, raises :class:`unhub.store.refusals.NoSuchRepository` where the repository is missing.
+        """
         ...
 
-    async def push(self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None) -> None:
-        """Note that a blob is in the blob store, let an own repository serve it, and forget its upload: all or nothing."""
+    async def push(
+        self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None, create: bool = True
+    ) -> bool:
+        """Note that a blob is in the blob store, let an own repository serve it, and forget its upload: all or nothing.
+
+        Returns whether the repository did not have it. ``create`` as in :meth:`link`.
+        """
         ...
 
     async def linked(self, key: RepositoryKey, digest: Digest) -> bool:
@@ -203,8 +215,11 @@ class BlobLinks(Protocol):
 class Uploads(Protocol):
     """Uploads in progress."""
 
-    async def begin(self, upload: Upload) -> None:
-        """Remember a new upload."""
+    async def begin(self, upload: Upload, *, create: bool = True) -> None:
+        """Remember a new upload.
+
+        Unless ``create``, raises :class:`unhub.store.refusals.NoSuchRepository` where the repository is missing.
+        """
         ...
 
     async def get(self, key: RepositoryKey, upload_id: str) -> Upload | None:
@@ -322,7 +337,7 @@ class Eviction(Protocol):
     async def collect(self, before: float) -> list[tuple[Digest, int]]:
         """Drop links to blobs that no manifest of their repository has used since ``before``, and forget blobs without links.
 
-        Returns those blobs with their sizes: their bytes may be deleted.
+        Manifests that no repository links go, too. Returns those blobs with their sizes: their bytes may be deleted.
         """
         ...
 
@@ -350,6 +365,11 @@ class MetadataStore(Protocol):
     @property
     def blobs(self) -> BlobLinks:
         """Blobs and who may serve them."""
+        ...
+
+    @property
+    def images(self) -> Images:
+        """Manifests and tags as their owners see them."""
         ...
 
     @property

@@ -8,7 +8,7 @@ from unhub.image.digest import Digest
 from unhub.store.records import ChangeKind, RepositoryKey
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
-from unhub.store.sql.repositories import find_or_create, repository_id
+from unhub.store.sql.repositories import find_or_create, found_or_made, repository_id
 from unhub.store.sql.schema import blob, manifest_blob, repository, repository_blob, repository_manifest
 from unhub.store.sql.schema import upload as uploads
 
@@ -46,23 +46,29 @@ class SqlBlobLinks:
             await connection.execute(delete(blob).where(blob.c.digest == str(digest)))
             await note(connection, ChangeKind.BLOB, None, str(digest))
 
-    async def link(self, key: RepositoryKey, digest: Digest, now: float) -> None:
+    async def link(self, key: RepositoryKey, digest: Digest, now: float, *, create: bool = True) -> None:
         """See the protocol."""
         async with self._database.write() as connection:
-            number = await find_or_create(connection, key, now)
+            number = await find_or_create(connection, key, now) if create else await found_or_made(connection, key, now, create=False)
             row = {"repository_id": number, "digest": str(digest), "linked_at": now}
             await self._database.upsert(connection, repository_blob, row, ["linked_at"])
 
-    async def push(self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None) -> None:
+    async def push(
+        self, key: RepositoryKey, digest: Digest, size: int, now: float, *, upload: str | None = None, create: bool = True
+    ) -> bool:
         """See the protocol."""
+        links = repository_blob.c
         async with self._database.write() as connection:
-            number = await find_or_create(connection, key, now, own=True)
+            number = await found_or_made(connection, key, now, create=create)
+            mine = select(links.digest).where(links.repository_id == number, links.digest == str(digest))
+            new = (await connection.execute(mine)).one_or_none() is None
             stored = {"digest": str(digest), "size": size, "stored_at": now}
             await self._database.upsert(connection, blob, stored, ["size", "stored_at"])
             link = {"repository_id": number, "digest": str(digest), "linked_at": now}
             await self._database.upsert(connection, repository_blob, link, ["linked_at"])
             if upload is not None:
                 await connection.execute(delete(uploads).where(uploads.c.id == upload))
+        return new
 
     async def linked(self, key: RepositoryKey, digest: Digest) -> bool:
         """See the protocol."""

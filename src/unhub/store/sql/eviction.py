@@ -66,7 +66,9 @@ class SqlEviction:
             .exists()
         )
         linked = select(repository_blob.c.digest).where(repository_blob.c.digest == blob.c.digest).exists()
+        had = select(repository_manifest.c.digest).where(repository_manifest.c.digest == manifest.c.digest).exists()
         async with self._database.write() as connection:
+            await connection.execute(delete(manifest).where(manifest.c.stored_at < before, ~had))
             await connection.execute(delete(repository_blob).where(repository_blob.c.linked_at < before, ~used))
             rows = (await connection.execute(select(blob.c.digest, blob.c.size).where(blob.c.stored_at < before, ~linked))).all()
             await _forget(connection, [row.digest for row in rows])

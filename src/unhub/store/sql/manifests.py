@@ -14,7 +14,7 @@ from unhub.image.manifest import Manifest
 from unhub.store.records import ChangeKind, Referrer, RepositoryKey, StoredManifest, StoredTag
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
-from unhub.store.sql.repositories import find_or_create, repository_id
+from unhub.store.sql.repositories import find, find_or_create, repository_id
 from unhub.store.sql.schema import manifest, manifest_blob, manifest_child, repository_blob, repository_manifest, tag
 
 
@@ -58,36 +58,18 @@ class SqlManifests:
         """See the protocol."""
         async with self._database.write() as connection:
             number = await find_or_create(connection, key, now, own=source == "push")
-            await self._insert(connection, manifest, now)
+            await insert_manifest(self._database, connection, manifest, now)
             digest = str(manifest.digest)
-            row = {"repository_id": number, "digest": digest, "linked_at": now, "accessed_at": now}
-            await self._database.upsert(connection, repository_manifest, row, ["accessed_at"])
+            await link_manifest(self._database, connection, number, digest, now)
             if link_blobs:
                 for blob in _blobs(manifest):
                     link = {"repository_id": number, "digest": blob, "linked_at": now}
                     await self._database.upsert(connection, repository_blob, link, ["linked_at"])
             for name in tags:
-                pointed = {"repository_id": number, "name": name, "digest": digest, "source": source}
-                await self._point(connection, {**pointed, "fetched_at": now, "checked_at": now})
+                row = {"repository_id": number, "name": name, "digest": digest, "source": source}
+                await point_tag(self._database, connection, row, now)
                 await note(connection, ChangeKind.TAG, key, name)
             await note(connection, ChangeKind.MANIFEST, key, digest)
-
-    async def _insert(self, connection: AsyncConnection, image: Manifest, now: float) -> None:
-        digest = str(image.digest)
-        row = {
-            **{"digest": digest, "media_type": image.media_type, "data": image.data, "stored_at": now},
-            **{"subject": str(image.subject.digest) if image.subject else None, "artifact_type": _artifact_type(image)},
-            "annotations": json.dumps(dict(image.annotations), sort_keys=True) if image.annotations else None,
-        }
-        await self._database.upsert(connection, manifest, row, [])
-        for child in {str(child.digest) for child in image.children}:
-            await self._database.upsert(connection, manifest_child, {"parent": digest, "child": child}, [])
-        for blob, size in _blobs(image).items():
-            await self._database.upsert(connection, manifest_blob, {"manifest": digest, "blob": blob, "size": size}, [])
-
-    async def _point(self, connection: AsyncConnection, row: dict[str, Any]) -> None:
-        changed = ["digest", "fetched_at", "checked_at", "source", "gone_since", "gone_count"]
-        await self._database.upsert(connection, tag, {**row, "gone_since": None, "gone_count": 0}, changed)
 
     async def confirm(self, key: RepositoryKey, tag: str, now: float, source: str) -> None:
         """See the protocol."""
@@ -126,10 +108,15 @@ class SqlManifests:
                 await note(connection, ChangeKind.TAG, key, name)
         return gone
 
-    async def delete(self, key: RepositoryKey, digest: Digest) -> bool:
+    async def delete(self, key: RepositoryKey, digest: Digest, now: float | None = None) -> bool:
         """See the protocol."""
-        number, text = repository_id(key), str(digest)
+        text = str(digest)
         async with self._database.write() as connection:
+            number = await find(connection, key)
+            if number is None:
+                return False
+            if now is not None:
+                await keep_blobs_a_while(connection, number, text, now)
             await connection.execute(delete(tag).where(tag.c.repository_id == number, tag.c.digest == text))
             links = repository_manifest.c
             statement = delete(repository_manifest).where(links.repository_id == number, links.digest == text)
@@ -171,6 +158,41 @@ class SqlManifests:
         async with self._database.read() as connection:
             there = set((await connection.execute(query)).scalars().all())
         return [digest for text, digest in wanted.items() if text not in there]
+
+
+async def insert_manifest(database: Database, connection: AsyncConnection, image: Manifest, now: float) -> None:
+    """Store a manifest with what it names, where it is not stored yet."""
+    digest = str(image.digest)
+    row = {
+        **{"digest": digest, "media_type": image.media_type, "data": image.data, "stored_at": now},
+        **{"subject": str(image.subject.digest) if image.subject else None, "artifact_type": _artifact_type(image)},
+        "annotations": json.dumps(dict(image.annotations), sort_keys=True) if image.annotations else None,
+    }
+    await database.upsert(connection, manifest, row, [])
+    for child in {str(child.digest) for child in image.children}:
+        await database.upsert(connection, manifest_child, {"parent": digest, "child": child}, [])
+    for blob, size in _blobs(image).items():
+        await database.upsert(connection, manifest_blob, {"manifest": digest, "blob": blob, "size": size}, [])
+
+
+async def link_manifest(database: Database, connection: AsyncConnection, number: int, digest: str, now: float) -> None:
+    """Let a repository have a stored manifest; one that it has keeps the time when it got it."""
+    row = {"repository_id": number, "digest": digest, "linked_at": now, "accessed_at": now}
+    await database.upsert(connection, repository_manifest, row, ["accessed_at"])
+
+
+async def point_tag(database: Database, connection: AsyncConnection, row: dict[str, Any], now: float) -> None:
+    """Make a tag mean a digest from now on; the row says the repository, name, digest and source."""
+    moved = {**row, "fetched_at": now, "checked_at": now, "gone_since": None, "gone_count": 0}
+    await database.upsert(connection, tag, moved, ["digest", "fetched_at", "checked_at", "source", "gone_since", "gone_count"])
+
+
+async def keep_blobs_a_while(connection: AsyncConnection, number: int, digest: str, now: float) -> None:
+    """Let a repository's links to the blobs of a manifest that leaves begin anew: who pushes may have seen them there."""
+    named = select(manifest_blob.c.blob).where(manifest_blob.c.manifest == digest)
+    links = repository_blob.c
+    statement = update(repository_blob).where(links.repository_id == number, links.digest.in_(named))
+    await connection.execute(statement.values(linked_at=now))
 
 
 async def drop_unlinked(connection: AsyncConnection, digests: Sequence[str]) -> None:

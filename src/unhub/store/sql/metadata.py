@@ -10,6 +10,7 @@ from unhub.store.sql.changes import SqlChanges
 from unhub.store.sql.database import Database
 from unhub.store.sql.eviction import SqlEviction
 from unhub.store.sql.identity import SqlIdentityStore
+from unhub.store.sql.images import SqlImages
 from unhub.store.sql.ledger import SqlLedger
 from unhub.store.sql.manifests import SqlManifests
 from unhub.store.sql.policy import SqlPolicy
@@ -27,6 +28,7 @@ class SqlMetadata:
         self._database = Database(url)
         self.repositories = SqlRepositories(self._database)
         self.manifests = SqlManifests(self._database)
+        self.images = SqlImages(self._database)
         self.blobs = SqlBlobLinks(self._database)
         self.uploads = SqlUploads(self._database)
         self.ledger = SqlLedger(self._database)

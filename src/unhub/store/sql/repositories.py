@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from unhub.store.records import ChangeKind, RepositoryKey, StoredRepository
+from unhub.store.refusals import NoSuchRepository
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
 from unhub.store.sql.schema import repository
@@ -36,6 +37,16 @@ async def find_or_create(connection: AsyncConnection, key: RepositoryKey, now: f
             return made.scalar_one()
     except IntegrityError:
         return (await connection.execute(select(repository_id(key)))).scalar_one()
+
+
+async def found_or_made(connection: AsyncConnection, key: RepositoryKey, now: float, *, create: bool) -> int:
+    """The number of an own repository, made where that is allowed. Raises :class:`NoSuchRepository`."""
+    if create:
+        return await find_or_create(connection, key, now, own=True)
+    found = await find(connection, key)
+    if found is None:
+        raise NoSuchRepository(key)
+    return found
 
 
 class SqlRepositories:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from unhub.store.records import RepositoryKey, Upload
 from unhub.store.sql.database import Database
-from unhub.store.sql.repositories import find_or_create
+from unhub.store.sql.repositories import found_or_made
 from unhub.store.sql.schema import repository, upload
 
 
@@ -19,13 +19,13 @@ class SqlUploads:
         self._database = database
         self._query = select(upload, repository.c.alias, repository.c.path).join(repository, repository.c.id == upload.c.repository_id)
 
-    async def begin(self, upload: Upload) -> None:
+    async def begin(self, upload: Upload, *, create: bool = True) -> None:
         """See the protocol."""
-        await self._insert(upload)
+        await self._insert(upload, create)
 
-    async def _insert(self, begun: Upload) -> None:
+    async def _insert(self, begun: Upload, create: bool) -> None:
         async with self._database.write() as connection:
-            number = await find_or_create(connection, begun.repository, begun.started_at, own=True)
+            number = await found_or_made(connection, begun.repository, begun.started_at, create=create)
             row = {
                 **{"id": begun.id, "repository_id": number, "owner": begun.owner, "offset": begun.offset},
                 **{"started_at": begun.started_at, "touched_at": begun.touched_at},
