@@ -43,6 +43,7 @@ class IdentityServices:
         entropy: Entropy = os.urandom,
         facts: Path | None = None,
     ) -> None:
+        self.instance = instance
         self._store = store
         self._now = now
         self._facts = facts

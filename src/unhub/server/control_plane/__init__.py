@@ -1,0 +1,1 @@
+"""The AWS-shaped edge: ECR Public's control plane and a small STS, bytes in and bytes out."""
