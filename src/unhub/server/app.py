@@ -8,16 +8,21 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+from unhub.data.terms import TermsData
+from unhub.mirror.buckets import Buckets
 from unhub.mirror.memory import Memory
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push, PushRules
+from unhub.server.allowance import Allowance
+from unhub.server.callers import Callers
 from unhub.server.counters import Counters, Slot, by_outcome
 from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
 from unhub.server.fetcher_client import FetcherClient
 from unhub.server.identity_services import IdentityServices
-from unhub.server.note import Note, caller_of
+from unhub.server.metering import Metering, is_manifest
+from unhub.server.note import Note
 from unhub.server.operations.actions import Actions
 from unhub.server.operations.app import OperationsApp
 from unhub.server.operator_pages import Figures, OperatorPages
@@ -48,12 +53,23 @@ class App:
     """
 
     def __init__(
-        self, registry: Distribution, tokens: AsgiApp, pages: OperatorPages, operations: AsgiApp, *, slot: Slot, log: RequestLog | None
+        self,
+        registry: Distribution,
+        tokens: AsgiApp,
+        pages: OperatorPages,
+        operations: AsgiApp,
+        *,
+        callers: Callers,
+        metering: Metering,
+        slot: Slot,
+        log: RequestLog | None,
     ) -> None:
         self._registry = registry
         self._tokens = tokens
         self._pages = pages
         self._operations = operations
+        self._note = callers.note
+        self._metering = metering
         self._slot = slot
         self._log = log
 
@@ -62,14 +78,10 @@ class App:
         if scope["type"] != "http":
             return False
         began = time.perf_counter()
-        client = scope.get("client")
-        note = Note(caller_of(client[0]) if client else "")
+        note = self._note(scope)
         if not self._registry.at_once(scope, send, note):
             return False
-        seconds = time.perf_counter() - began
-        self._slot.answered(note, seconds)
-        if self._log is not None:
-            self._log.answered(scope["method"], scope["path"], note, seconds)
+        self._answered(scope, note, time.perf_counter() - began, manifest=True)
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,8 +89,7 @@ class App:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        client = scope.get("client")
-        note = scope["unhub.note"] = Note(caller_of(client[0]) if client else "")
+        note = scope["unhub.note"] = self._note(scope)
         path: str = scope["path"]
         try:
             if path.startswith("/v2/") or path == "/v2":
@@ -90,10 +101,13 @@ class App:
             else:
                 await self._pages(scope, receive, _noting(send, note))
         finally:
-            seconds = time.perf_counter() - began
-            self._slot.answered(note, seconds)
-            if self._log is not None:
-                self._log.answered(scope["method"], path, note, seconds)
+            self._answered(scope, note, time.perf_counter() - began, manifest=is_manifest(path))
+
+    def _answered(self, scope: Scope, note: Note, seconds: float, *, manifest: bool) -> None:
+        self._slot.answered(note, seconds)
+        self._metering.answered(note, scope["method"], manifest=manifest)
+        if self._log is not None:
+            self._log.answered(scope["method"], scope["path"], note, seconds)
 
 
 def _noting(send: Send, note: Note) -> Send:
@@ -111,11 +125,19 @@ def _noting(send: Send, note: Note) -> Send:
 
 @asynccontextmanager
 async def opened(
-    settings: ServeSettings, counters: Counters, slot: int, *, token: str, reload: Callable[[], None], log_to: int = 1
+    settings: ServeSettings,
+    counters: Counters,
+    slot: int,
+    *,
+    token: str,
+    reload: Callable[[], None],
+    buckets: Buckets | None = None,
+    log_to: int = 1,
 ) -> AsyncGenerator[AsgiApp]:
     """The app of one worker with its background work; everything is written and closed at the end of the block.
 
     ``token`` opens the operators' API, ``reload`` checks the settings and has them applied, ``log_to`` is a file descriptor.
+    ``buckets`` are those that all workers share.
     """
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(Stores.open(settings))
@@ -127,6 +149,9 @@ async def opened(
         identities = await IdentityServices.open(settings.data, stores.metadata.identity, now=time.time, facts=settings.facts)
         watcher = Watcher(metadata, memory, also=identities.apply)
         await watcher.start()
+        metering = Metering(stores.metadata.identity.meters, counters.slot(slot), counts_head=settings.terms.allowances.counts_head)
+        stack.push_async_callback(metering.flush)
+        allowance = _allowance(settings, metering, buckets or Buckets(), counters.slot(slot))
         patience = max((one.rules.hold for one in settings.upstreams), default=0.0) + HOLD_MARGIN
         fetcher = FetcherClient(settings.socket, blobs, patience=patience)
         stack.push_async_callback(fetcher.close)
@@ -155,14 +180,26 @@ async def opened(
             open_status=settings.open_metrics,
             more=identities.actions.routes,
         )
-        work = [watcher.run(), _each(FLUSH, recorder.flush)]
+        work = [watcher.run(), _each(FLUSH, recorder.flush), metering.run()]
+        work.append(_each(3600.0, lambda: metering.forget(settings.terms.keep_months)))
         if slot == 0:
             work += [_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)), _each(3600.0, identities.chores)]
         for one in work:
             stack.push_async_callback(_cancelled, asyncio.ensure_future(one))
-        app: AsgiApp = App(registry, access.token, pages, operations, slot=counters.slot(slot), log=log)
+        callers = Callers(
+            settings.trusted_proxies, settings.forwarded_header, settings.terms.in_region, exempts=settings.terms.allowances.exempts_aws
+        )
+        app: AsgiApp = App(registry, access.token, pages, operations, callers=callers, metering=metering, slot=counters.slot(slot), log=log)
         found = tracer()
         yield app if found is None else Traced(app, found)
+
+
+def _allowance(settings: ServeSettings, metering: Metering, buckets: Buckets, slot: Slot) -> Allowance | None:
+    """What holds callers to the terms; ``None`` where these limit nothing."""
+    rules = settings.terms.allowances
+    if rules.limits_nothing:
+        return None
+    return Allowance(rules, buckets, metering.follow(), TermsData(settings.facts).refusals(), slot.refused)
 
 
 async def _each(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

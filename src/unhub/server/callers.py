@@ -37,23 +37,32 @@ class Caller(NamedTuple):
 class Callers:
     """Lives in one event loop. ``header`` is the one that all trusted proxies write: ``x-forwarded-for`` or ``forwarded``.
 
+    ``exempts`` says whether what is answered to those ``in_region`` (inside AWS) counts toward no limit.
     Only one is read: a proxy that writes the one passes on what a client said in the other.
     """
 
-    def __init__(self, proxies: Networks | None = None, header: str = "x-forwarded-for", in_region: Networks | None = None) -> None:
+    def __init__(
+        self,
+        proxies: Networks | None = None,
+        header: str = "x-forwarded-for",
+        in_region: Networks | None = None,
+        *,
+        exempts: bool = True,
+    ) -> None:
         self._proxies = proxies or Networks()
         self._header = header.encode("ascii")
         self._in_region = in_region or Networks()
+        self._exempts = exempts
         self._known: dict[str, Caller] = {}
         self._behind: dict[tuple[str, bytes], Caller] = {}
 
-    def note(self, scope: dict[str, Any], *, exempts: bool = True) -> Note:
-        """A note about a request, with who sent it; what is answered to callers inside AWS is exempt if ``exempts``."""
+    def note(self, scope: dict[str, Any]) -> Note:
+        """A note about a request, with who sent it."""
         client = scope.get("client")
         caller = self._of(client[0] if client else "")
         if self._proxies and self._is_proxy(caller.address):
             caller = self._behind_proxy(caller.address, scope["headers"])
-        return Note(caller.counted, caller.address, in_region=caller.in_region, exempt=caller.in_region and exempts)
+        return Note(caller.counted, caller.address, in_region=caller.in_region, exempt=caller.in_region and self._exempts)
 
     def _of(self, host: str) -> Caller:
         found = self._known.get(host)

@@ -37,6 +37,7 @@ NAMES: Final = (
     *(f"pulls.{name}" for name in METERED),
     *(f"bytes.{name}" for name in METERED),
     *(f"refused.{name}" for name in REFUSED),
+    "meter.failed",
 )
 
 _CLASS: Final = NAMES.index("class.1") - 1
@@ -46,6 +47,7 @@ _SECONDS: Final = NAMES.index(f"seconds.{BUCKETS[0]}")
 _SUM: Final = NAMES.index("seconds.sum")
 _BYTES: Final = NAMES.index("bytes")
 _METERED: Final = {name: (NAMES.index(f"pulls.{name}"), NAMES.index(f"bytes.{name}")) for name in METERED}
+_METER_FAILED: Final = NAMES.index("meter.failed")
 _REFUSED: Final = {name: NAMES.index(f"refused.{name}") for name in REFUSED}
 
 
@@ -98,6 +100,10 @@ class Slot:
     def refused(self, limit: str) -> None:
         """Count somebody who was refused by the terms (one of :data:`REFUSED`)."""
         self._numbers[_REFUSED[limit]] += 1
+
+    def meter_failed(self) -> None:
+        """Count a batch of the meters that the database did not take."""
+        self._numbers[_METER_FAILED] += 1
 
 
 def by_outcome(totals: dict[str, float]) -> dict[str, int]:

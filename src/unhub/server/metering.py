@@ -43,7 +43,6 @@ class Metering:
         self._busy = asyncio.Lock()
         self._meter = Meter(now, self._wake.set)
         self.totals: MonthTotals | None = None
-        self.failures = 0
 
     def follow(self) -> MonthTotals:
         """Keep the month's bytes of callers ready, too: for terms that refuse what is above an amount."""
@@ -75,7 +74,13 @@ class Metering:
             await asyncio.sleep(SOONEST)
 
     async def flush(self) -> None:
-        """Write what was counted; what cannot be written now waits for the next time. Then read the month's bytes anew."""
+        """Write what was counted; what cannot be written now waits for the next time. Then read the month's bytes anew.
+
+        Who is cancelled meanwhile leaves it going on: a transaction that is committed and yet taken for lost would count twice.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._flush()))
+
+    async def _flush(self) -> None:
         async with self._busy:
             await self._write()
             if self.totals is not None:
@@ -96,7 +101,7 @@ class Metering:
             await self._store.add(rows)
             written = True
         except (SQLAlchemyError, OSError):
-            self.failures += 1
+            self._slot.meter_failed()
         finally:
             self._ended(rows, written=written)
 
@@ -109,6 +114,11 @@ class Metering:
         self._meter.written()
         for row in rows:
             self._slot.metered("exempt" if row.exempt else "account" if row.account else "anonymous", row.pulls, row.bytes_answered)
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path below ``/v2/`` is that of a manifest; what comes last in it decides (see ``routing.split``)."""
+    return path.rpartition("/")[0].endswith("/manifests")
 
 
 def first_day_kept(now: float, months: int) -> int:

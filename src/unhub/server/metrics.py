@@ -63,6 +63,7 @@ def _terms(totals: dict[str, float]) -> Iterator[Metric]:
     for name in REFUSED:
         refused.add_metric([name], totals[f"refused.{name}"])
     yield from (pulls, answered, refused)
+    yield CounterMetricFamily("unhub_meter_failures", "Batches of the meters that had to wait.", value=totals["meter.failed"])
 
 
 def _fetcher(status: Mapping[str, Any] | None) -> Iterator[Metric]:
