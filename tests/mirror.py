@@ -50,6 +50,11 @@ class Mirror:
         return list(self.facts["urls"])
 
     @property
+    def api_url(self) -> str:
+        """Where ECR Public's API and STS are served on a port of their own."""
+        return str(self.facts["api_urls"][0])
+
+    @property
     def address(self) -> str:
         """Host and port, as they stand in a reference."""
         return self.url.partition("://")[2]

@@ -172,6 +172,11 @@ class _Botocore:
     credentials: Callable[[str, str], object]
 
 
+def preload() -> None:
+    """Import what signatures are checked with, so that processes that are forked share it. Raises :class:`MissingExtra`."""
+    _botocore()
+
+
 @cache
 def _botocore() -> _Botocore:
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unhub.server.settings import Flags, ServeSettings
 
 INTERRUPTED = 130
-_EXTRA = frozenset({"aiosqlite", "alembic", "granian", "prometheus_client", "sqlalchemy"})
+_EXTRA = frozenset({"aiosqlite", "alembic", "botocore", "granian", "prometheus_client", "sqlalchemy"})
 
 
 @click.command("serve", short_help="Run the mirror: a registry that keeps serving when Docker Hub says 429.")
@@ -211,12 +211,13 @@ def _introduction(running: Running, *, styles: bool) -> str:
     address = running.urls[0].partition("://")[2]
     host, _, port = address.rpartition(":")
     shown = f"localhost:{port}" if host in ("127.0.0.1", "[::1]") else address
-    return "\n".join(
-        (
-            f"unhub: serving at {styled(', '.join(running.urls), 'bold', on=styles)}, data in {running.data}",
-            f"  Try it: docker pull {shown}/library/hello-world",
-        )
-    )
+    lines = [
+        f"unhub: serving at {styled(', '.join(running.urls), 'bold', on=styles)}, data in {running.data}",
+        f"  Try it: docker pull {shown}/library/hello-world",
+    ]
+    if running.api_urls:
+        lines.append(f"  ECR Public's API: aws ecr-public describe-registries --region us-east-1 --endpoint-url {running.api_urls[0]}")
+    return "\n".join(lines)
 
 
 def _facts(running: Running) -> dict[str, Any]:
@@ -224,6 +225,7 @@ def _facts(running: Running) -> dict[str, Any]:
         "schema": 1,
         "url": running.urls[0],
         "urls": list(running.urls),
+        "api_urls": list(running.api_urls),
         "data": str(running.data),
         "admin_token_file": str(running.token_file),
         "pid": os.getpid(),

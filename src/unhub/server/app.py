@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from unhub.data.terms import TermsData
 from unhub.mirror.buckets import Buckets
 from unhub.mirror.memory import Memory
+from unhub.mirror.names import Mode
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push, PushRules
 from unhub.server.allowance import Allowance
 from unhub.server.callers import Callers
+from unhub.server.control_plane.hosts import ANY, Endpoint
 from unhub.server.counters import Counters, Slot, by_outcome
 from unhub.server.crowd import FILES_MAX, Crowd, open_files
 from unhub.server.distribution.access import Access
@@ -33,6 +35,9 @@ from unhub.server.stores import Stores
 from unhub.server.traces import Traced, tracer
 from unhub.server.watch import Watcher
 
+if TYPE_CHECKING:
+    from unhub.server.control_plane.app import ControlPlane
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -46,10 +51,17 @@ UPLOAD_LEFT: Final = 86_400.0
 """Seconds after which an upload that nobody goes on with is thrown away."""
 
 
+class Apps(NamedTuple):
+    """Who answers at the usual sockets, and who at those of ECR Public's API."""
+
+    main: AsgiApp
+    api: AsgiApp
+
+
 class App:
     """Answers every request: ``/v2/`` by the registry, ``/token`` by its tokens, ``/_unhub/`` by the operators' API.
 
-    The rest is for :class:`OperatorPages`.
+    The rest is for :class:`OperatorPages`. What names a host of AWS's API is for the ``control_plane``, where there is one.
     """
 
     def __init__(
@@ -63,11 +75,13 @@ class App:
         metering: Metering,
         slot: Slot,
         log: RequestLog | None,
+        control_plane: ControlPlane | None = None,
     ) -> None:
         self._registry = registry
         self._tokens = tokens
         self._pages = pages
         self._operations = operations
+        self._control_plane = control_plane
         self._note = callers.note
         self._metering = metering
         self._slot = slot
@@ -75,7 +89,7 @@ class App:
 
     def at_once(self, scope: Scope, send: Send) -> bool:
         """Answer a request for which nothing has to be waited for, without a task of its own; ``False`` where it is none."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (self._control_plane is not None and self._control_plane.endpoint(scope) is not None):
             return False
         began = time.perf_counter()
         note = self._note(scope)
@@ -86,13 +100,24 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3)."""
+        await self._serve(scope, receive, send, None)
+
+    async def api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request at a socket of the API's own."""
+        await self._serve(scope, receive, send, ANY)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None) -> None:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
         note = scope["unhub.note"] = self._note(scope)
         path: str = scope["path"]
+        control_plane = self._control_plane
+        endpoint = (control_plane.endpoint(scope) or endpoint) if control_plane else None
         try:
-            if path.startswith("/v2/") or path == "/v2":
+            if control_plane is not None and endpoint is not None:
+                await control_plane(endpoint, scope, receive, _noting(send, note))
+            elif path.startswith("/v2/") or path == "/v2":
                 await self._registry(scope, receive, send)
             elif path in ("/token", "/token/"):
                 await self._tokens(scope, receive, _noting(send, note))
@@ -133,8 +158,8 @@ async def opened(
     reload: Callable[[], None],
     buckets: Buckets | None = None,
     log_to: int = 1,
-) -> AsyncGenerator[AsgiApp]:
-    """The app of one worker with its background work; everything is written and closed at the end of the block.
+) -> AsyncGenerator[Apps]:
+    """The apps of one worker with its background work; everything is written and closed at the end of the block.
 
     ``token`` opens the operators' API, ``reload`` checks the settings and has them applied, ``log_to`` is a file descriptor.
     ``buckets`` are those that all workers share.
@@ -189,9 +214,19 @@ async def opened(
         callers = Callers(
             settings.trusted_proxies, settings.forwarded_header, settings.terms.in_region, exempts=settings.terms.allowances.exempts_aws
         )
-        app: AsgiApp = App(registry, access.token, pages, operations, callers=callers, metering=metering, slot=counters.slot(slot), log=log)
+        app = App(
+            registry,
+            access.token,
+            pages,
+            operations,
+            callers=callers,
+            metering=metering,
+            slot=counters.slot(slot),
+            log=log,
+            control_plane=_control_plane(settings, identities, stores, push, allowance),
+        )
         found = tracer()
-        yield app if found is None else Traced(app, found)
+        yield Apps(app, app.api) if found is None else Apps(Traced(app, found), Traced(app.api, found))
 
 
 def _allowance(settings: ServeSettings, metering: Metering, buckets: Buckets, slot: Slot) -> Allowance | None:
@@ -200,6 +235,27 @@ def _allowance(settings: ServeSettings, metering: Metering, buckets: Buckets, sl
     if rules.limits_nothing:
         return None
     return Allowance(rules, buckets, metering.follow(), TermsData(settings.facts).refusals(), slot.refused)
+
+
+def _control_plane(
+    settings: ServeSettings, identities: IdentityServices, stores: Stores, push: Push, allowance: Allowance | None
+) -> ControlPlane | None:
+    """ECR Public's API, in the mode that has it: only there botocore is needed."""
+    if settings.mode is not Mode.ECR_PUBLIC:
+        return None
+    from unhub.server.control_plane.app import ControlPlane
+    from unhub.server.control_plane.call import Services
+
+    services = Services(
+        identity=identities,
+        metadata=stores.metadata,
+        blobs=stores.blobs,
+        push=push,
+        registry_name=settings.registry_name,
+        facts=settings.facts,
+        now=time.time,
+    )
+    return ControlPlane(services, allowance=allowance)
 
 
 async def _each(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

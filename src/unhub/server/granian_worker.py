@@ -34,11 +34,15 @@ BUFFER: Final = 32 * 1024
 """Bytes that wait for one client at most, beside the piece of a file that is being read; also the longest head of a request."""
 
 
-async def serve(app: AsgiApp, sockets: Sequence[socket.socket], tls: Tls | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
+Place = tuple[AsgiApp, socket.socket]
+"""A socket that listens, and who answers there."""
+
+
+async def serve(places: Sequence[Place], tls: Tls | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Serve until ``stop``, then accept no more and return when every answer that was begun is sent."""
     loop = asyncio.get_running_loop()
-    ended = [loop.create_future() for _ in sockets]
-    signals = [_start(app, one, tls, loop, future) for one, future in zip(sockets, ended, strict=True)]
+    ended = [loop.create_future() for _ in places]
+    signals = [_start(app, one, tls, loop, future) for (app, one), future in zip(places, ended, strict=True)]
     ready()
     await stop.wait()
     for signal in signals:

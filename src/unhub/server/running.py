@@ -12,20 +12,26 @@ from importlib import import_module
 from pathlib import Path
 
 from unhub.image.errors import UnhubError
+from unhub.mirror.names import Mode
 from unhub.server.listen import addresses, open_sockets, place
 from unhub.server.lock import DataLock, make_private
 from unhub.server.settings import ServeSettings
+from unhub.server.sowing import sow_seeds
 from unhub.server.supervisor import Supervisor
 from unhub.store.sql.upgrade import upgrade
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What is told once it serves: every URL, the data folder, and where the admin token lies."""
+    """What is told once it serves: every URL, the data folder, and where the admin token lies.
+
+    ``api_urls`` are those of ECR Public's API, empty where it is served under AWS's names only, or not at all.
+    """
 
     urls: tuple[str, ...]
     data: Path
     token_file: Path
+    api_urls: tuple[str, ...] = ()
 
 
 def serve(
@@ -45,17 +51,19 @@ def serve(
         lock.take(f"process {os.getpid()}")
         stack.callback(lock.release)
         sockets = open_sockets(settings.listen)
-        for one in sockets:
+        api_sockets = open_sockets(settings.api_listen)
+        for one in (*sockets, *api_sockets):
             stack.callback(one.close)
-        urls = _urls(settings, sockets)
+        urls, api_urls = _urls(settings, sockets), _urls(settings, api_sockets)
         lock.note(f"process {os.getpid()}, at {urls[0]}")
         for name in ("blobs", "spool", "uploads"):
             make_private(settings.data / name)
         _upgrade(settings)
+        sow_seeds(settings)
         token = admin_token(settings.data)
-        _preload()
-        supervisor = Supervisor(settings, sockets, token, _unheard(say), reload, login=login)
-        return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token")))
+        _preload(settings.mode)
+        supervisor = Supervisor(settings, sockets, token, _unheard(say), reload, login=login, api_sockets=api_sockets)
+        return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token", api_urls)))
 
 
 def _urls(settings: ServeSettings, sockets: list[socket.socket]) -> tuple[str, ...]:
@@ -100,7 +108,10 @@ def admin_token(data: Path) -> str:
     return token
 
 
-def _preload() -> None:
-    """Import what every child needs, once, so that they share it."""
+def _preload(mode: Mode) -> None:
+    """Import and read what every child needs, once, so that they share it."""
     for name in ("app", "fetcher_process", "granian_worker"):
         import_module(f"unhub.server.{name}")
+    if mode is Mode.ECR_PUBLIC:
+        import_module("unhub.server.control_plane.discovery").found_handlers()
+        import_module("unhub.aws.sigv4").preload()

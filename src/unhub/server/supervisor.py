@@ -12,13 +12,15 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
 
 from unhub.image.errors import UnhubError
+from unhub.mirror.buckets import Buckets
 from unhub.server.child import DRAIN, END, GRACE, Alive, Child, fork
 from unhub.server.counters import Counters
 from unhub.server.settings import ServeSettings
@@ -55,15 +57,18 @@ class Supervisor:
         reload: Reload | None = None,
         *,
         login: bool = True,
+        api_sockets: Sequence[socket.socket] = (),
     ) -> None:
         self._settings = settings
         self._sockets = sockets
+        self._api_sockets = api_sockets
         self._token = token
         self._say = say
         self._reload = reload
         self._login = login
         self._alive = Alive()
         self._counters = Counters(2 * settings.workers + 2)
+        self._buckets = Buckets()
         self._children: dict[int, Child] = {}
         self._slots: dict[int, int] = {}
         self._old_settings: ServeSettings | None = None
@@ -173,14 +178,15 @@ class Supervisor:
 
         def in_child() -> None:
             self._leave()
-            for one in self._sockets:
+            for one in (*self._sockets, *self._api_sockets):
                 one.close()
 
         self._add(fork(FETCHER, main, self._alive, in_child=in_child))
 
     def _start_worker(self, number: int) -> None:
         settings, token, counters, supervisor = self._settings, self._token, self._counters, os.getpid()
-        sockets, check = self._sockets, self._reload
+        buckets = self._buckets
+        sockets, api_sockets, check = self._sockets, self._api_sockets, self._reload
         slot = next(one for one in range(2 * self._settings.workers + 2) if one not in self._slots.values())
 
         def reload() -> None:
@@ -192,8 +198,9 @@ class Supervisor:
             from unhub.server.app import opened
             from unhub.server.granian_worker import serve
 
-            async with opened(settings, counters, slot, token=token, reload=reload) as app:
-                await serve(app, sockets, settings.tls, ready, stop)
+            async with opened(settings, counters, slot, token=token, reload=reload, buckets=buckets) as apps:
+                places = [(apps.main, one) for one in sockets] + [(apps.api, one) for one in api_sockets]
+                await serve(places, settings.tls, ready, stop)
 
         child = fork(f"worker {number + 1}", main, self._alive, in_child=self._leave)
         self._slots[child.pid] = slot
@@ -237,10 +244,9 @@ class Supervisor:
         except UnhubError as error:
             self._say(f"the settings are not taken over: {error}")
             settings = self._settings
-        if (settings.listen, settings.data, settings.workers) != (self._settings.listen, self._settings.data, self._settings.workers):
-            self._say("other places to listen at, another data folder or number of workers need a restart")
-            same = (self._settings.listen, self._settings.data, self._settings.workers)
-            settings = _with(settings, same)
+        if _lasting(settings) != _lasting(self._settings):
+            self._say("other places to listen at, another data folder, mode or number of workers need a restart")
+            settings = replace(settings, **_lasting(self._settings))
         changed, self._settings = settings != self._settings, settings
         if changed:
             for child in self._children.values():
@@ -272,11 +278,9 @@ class Supervisor:
                 until = time.monotonic()
 
 
-def _with(settings: ServeSettings, same: tuple[object, ...]) -> ServeSettings:
-    from dataclasses import replace
-
-    listen, data, workers = same
-    return replace(settings, listen=listen, data=data, workers=workers)  # pyright: ignore[reportArgumentType]
+def _lasting(settings: ServeSettings) -> dict[str, Any]:
+    """What stays as it was when the server was started."""
+    return {name: getattr(settings, name) for name in ("listen", "api_listen", "data", "workers", "mode")}
 
 
 def _allow_many_files() -> None:
