@@ -32,6 +32,7 @@ COMMANDS = {
     "status": Lazy("unhub.cli.status", "Show a running mirror: cache, hit ratio, budget, flights, health of upstreams."),
     "cache": Lazy("unhub.cli.cache", "Warm, check, move, purge, block and pin what a mirror keeps."),
     "admin": Lazy("unhub.cli.admin", "Manage the accounts, users, roles, policies and keys of a mirror that speaks ECR Public."),
+    "usage": Lazy("unhub.cli.usage", "Show what callers of a mirror pulled, what is left of their limits, and the cost."),
     "report": Lazy("unhub.cli.report", "Merge the scans of many repositories into one report."),
     "formats": Lazy("unhub.cli.formats", "List the kinds of files that are understood, and how far."),
     "renovate": Lazy("unhub.cli.renovate", "Write what Renovate needs to keep updating the moved images."),

@@ -27,6 +27,7 @@ from unhub.server.metering import Metering, is_manifest
 from unhub.server.note import Note
 from unhub.server.operations.actions import Actions
 from unhub.server.operations.app import OperationsApp
+from unhub.server.operations.usage import UsageActions
 from unhub.server.operator_pages import Figures, OperatorPages
 from unhub.server.record import Recorder
 from unhub.server.request_log import RequestLog
@@ -196,6 +197,8 @@ async def opened(
         def answers() -> dict[str, int]:
             return by_outcome(counters.totals())
 
+        meters, data = stores.metadata.identity.meters, TermsData(settings.facts)
+        used = UsageActions(meters, settings.terms.allowances, data, flush=metering.flush, now=time.time)
         operations = OperationsApp(
             actions,
             fetcher.operate,
@@ -203,7 +206,7 @@ async def opened(
             answers=answers,
             reload=reload,
             open_status=settings.open_metrics,
-            more=identities.actions.routes,
+            more={**identities.actions.routes, **used.routes},
         )
         work = [watcher.run(), _each(FLUSH, recorder.flush), metering.run()]
         work.append(_each(3600.0, lambda: metering.forget(settings.terms.keep_months)))

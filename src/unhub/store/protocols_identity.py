@@ -17,6 +17,7 @@ from unhub.store.records_identity import (
     IdentityKind,
     MeterField,
     MeterRow,
+    MeterSum,
     Registration,
     Revocation,
     StoredAccessKey,
@@ -43,6 +44,10 @@ class Accounts(Protocol):
 
     async def set_display_name(self, account: str, name: str | None) -> bool:
         """Set the registry's catalog data; whether there is such an account."""
+        ...
+
+    async def set_verified(self, account: str, verified: bool) -> bool:
+        """Mark a registry as verified or not; whether there is such an account."""
         ...
 
     async def add_alias(self, alias: StoredAlias, /) -> bool:
@@ -203,6 +208,16 @@ class Meters(Protocol):
 
     async def sums(self, by: Sequence[MeterField], first_day: int, last_day: int, limit: int = 100_000) -> list[MeterRow]:
         """Counts of days (both included), one row for each combination of ``by``, in the order of those; the rest is empty."""
+        ...
+
+    async def report(
+        self, by: Sequence[MeterField], first_day: int, last_day: int, *, limit: int, largest: bool = False, account: str | None = None
+    ) -> list[MeterSum]:
+        """Sums of days (both included), one for each combination of ``by`` (but :attr:`MeterField.EXEMPT`), in the order of those.
+
+        ``largest`` ones come first where that is wanted, by the bytes that count toward limits; with an ``account`` (empty: those
+        without one) there are only that one's.
+        """
         ...
 
     async def total(self, first_day: int, last_day: int, *, account: str = "", address: str = "") -> int:

@@ -168,6 +168,25 @@ class MeterRow:
     bytes_answered: int
 
 
+@dataclass(frozen=True, slots=True)
+class MeterSum:
+    """What was answered in some days, all of it and the part of it that is exempt; what was not asked for is empty."""
+
+    day: int
+    account: str
+    address: str
+    repository: str
+    pulls: int
+    bytes_answered: int
+    exempt_pulls: int
+    exempt_bytes: int
+
+    @property
+    def counted(self) -> int:
+        """The bytes that count toward limits."""
+        return self.bytes_answered - self.exempt_bytes
+
+
 class MeterField(StrEnum):
     """What meters are told apart by."""
 

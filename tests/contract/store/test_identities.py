@@ -63,7 +63,9 @@ def test_accounts_and_the_names_of_their_registries(url: str) -> None:
         assert await accounts.get(THEIRS) is None
         assert await accounts.set_display_name(OURS, "Our registry")
         assert not await accounts.set_display_name(THEIRS, "x")
-        assert await accounts.all() == [Account(OURS, 1, display_name="Our registry")]
+        assert await accounts.set_verified(OURS, True)
+        assert not await accounts.set_verified(THEIRS, True)
+        assert await accounts.all() == [Account(OURS, 1, verified=True, display_name="Our registry")]
         first = StoredAlias("u7m1j8y0", OURS, AliasStatus.ACTIVE, 2, primary=True, default=True)
         second = StoredAlias("acme", OURS, AliasStatus.PENDING, 3, primary=True)
         assert await accounts.add_alias(first)
@@ -288,6 +290,14 @@ def test_meters_add_up_by_what_is_asked(url: str) -> None:
         asked = [(OURS, ""), (THEIRS, ""), ("", "192.0.2.1"), ("", "192.0.2.2")]
         assert await meters.totals(20_000, 20_001, asked) == {(OURS, ""): 157, ("", "192.0.2.1"): 20}
         assert await meters.totals(20_000, 20_001, []) == {}
+        (whole,) = await meters.report([], 20_000, 20_001, limit=9)
+        assert (whole.pulls, whole.bytes_answered, whole.exempt_pulls, whole.counted) == (6, 177 + (1 << 45), 1, 177)
+        largest = await meters.report([MeterField.REPOSITORY], 20_000, 20_001, limit=9, largest=True)
+        assert [(row.repository, row.counted) for row in largest] == [("docker/library/node", 150), ("docker/library/go", 27)]
+        first = await meters.report([MeterField.DAY, MeterField.REPOSITORY], 20_000, 20_001, limit=1)
+        assert [(row.day, row.repository, row.pulls) for row in first] == [(20_000, "docker/library/node", 2)]
+        nobody = await meters.report([MeterField.ADDRESS], 20_000, 20_001, limit=9, account="")
+        assert [(row.address, row.counted, row.exempt_bytes) for row in nobody] == [("192.0.2.1", 20, 1 << 45)]
         assert await meters.forget(20_001) == 1
         assert await meters.total(0, 99_999, account=OURS) == 7
 

@@ -78,11 +78,19 @@ class Request:
 
     def parameter(self, name: str) -> str:
         """A parameter of the query. Raises :class:`ServeError` (400) where it is missing."""
-        query = cast(bytes, self._scope.get("query_string", b""))
-        values = parse_qs(query[:BODY_MAX].decode("ascii", "replace"), max_num_fields=20).get(name)
-        if not values:
+        value = self.optional(name)
+        if value is None:
             raise bad(f"cannot answer without {name}=")
-        return values[0]
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A parameter of the query, or ``None``. Raises :class:`ServeError` (400) where there are too many of them."""
+        query = cast(bytes, self._scope.get("query_string", b""))
+        try:
+            values = parse_qs(query[:BODY_MAX].decode("ascii", "replace"), max_num_fields=20).get(name)
+        except ValueError:
+            raise bad("cannot read the query: it has more than 20 parameters") from None
+        return values[0] if values else None
 
     async def read(self, kind: type[T]) -> T:
         """The body. Raises :class:`ServeError`: 413 where it is too large, 400 where it is something else."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy import Row, Select, case, delete, desc, func, select
 
-from unhub.store.records_identity import MeterField, MeterRow
+from unhub.store.records_identity import MeterField, MeterRow, MeterSum
 from unhub.store.sql.database import Database
 from unhub.store.sql.schema import meter
 
 _KEY = ("day", "account", "address", "repository", "exempt")
 _SUMS = ("pulls", "bytes_answered")
+_REPORTED = (*_SUMS, "exempt_pulls", "exempt_bytes")
 ASKED_MAX: Final = 500
 """Callers that one query asks about."""
 
@@ -41,6 +42,22 @@ class SqlMeters:
             query = query.group_by(*grouped).order_by(*grouped)
         async with self._database.read() as connection:
             return [_row(row, by) for row in (await connection.execute(query)).all()]
+
+    async def report(
+        self, by: Sequence[MeterField], first_day: int, last_day: int, *, limit: int, largest: bool = False, account: str | None = None
+    ) -> list[MeterSum]:
+        """See the protocol."""
+        columns, grouped = meter.c, [meter.c[field.value] for field in by]
+        exempt = [func.coalesce(func.sum(case((columns.exempt, column), else_=0)), 0) for column in (columns.pulls, columns.bytes_answered)]
+        sums = (_total(columns.pulls), _total(columns.bytes_answered), *exempt)
+        named = [total.label(name) for total, name in zip(sums, _REPORTED, strict=True)]
+        query = cast("Select[Any]", select(*grouped, *named)).where(columns.day.between(first_day, last_day)).limit(limit)
+        if account is not None:
+            query = query.where(columns.account == account)
+        if grouped:
+            query = query.group_by(*grouped).order_by(*([desc(sums[1] - exempt[1])] if largest else []), *grouped)
+        async with self._database.read() as connection:
+            return [_sum(row, by) for row in (await connection.execute(query)).all()]
 
     async def total(self, first_day: int, last_day: int, *, account: str = "", address: str = "") -> int:
         """See the protocol."""
@@ -86,6 +103,12 @@ def _batched(items: list[str], size: int) -> Iterator[list[str]]:
 
 def _total(column: Any) -> Any:
     return func.coalesce(func.sum(column), 0)
+
+
+def _sum(row: Row[Any], by: Sequence[MeterField]) -> MeterSum:
+    known = {field.value: getattr(row, field.value) for field in by}
+    sums = [int(getattr(row, name)) for name in _REPORTED]
+    return MeterSum(known.get("day", 0), known.get("account", ""), known.get("address", ""), known.get("repository", ""), *sums)
 
 
 def _row(row: Row[Any], by: Sequence[MeterField]) -> MeterRow:
