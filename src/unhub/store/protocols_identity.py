@@ -130,12 +130,26 @@ class AccessKeys(Protocol):
 class Registrations(Protocol):
     """Repositories of accounts, beside what :class:`unhub.store.protocols.Repositories` knows of them."""
 
-    async def create(self, registration: Registration, /, tags: Mapping[str, str]) -> bool:
-        """Make an own repository with catalog data and resource tags, in one transaction; whether it was not there."""
+    async def create(self, registration: Registration, /, tags: Mapping[str, str], *, most: int | None = None) -> bool:
+        """Make an own repository with catalog data and resource tags, in one transaction; whether it was not there.
+
+        Raises :class:`unhub.store.refusals.TooMany` where the account would then have more than ``most`` repositories.
+        """
+        ...
+
+    async def remove(self, key: RepositoryKey, *, force: bool = False) -> bool:
+        """Remove a repository with all that it holds; whether there was one.
+
+        Raises :class:`unhub.store.refusals.NotEmpty` where it holds images, unless ``force``.
+        """
         ...
 
     async def get(self, key: RepositoryKey, /) -> Registration | None:
-        """One registration, or ``None``."""
+        """One registration, or ``None``; the logo is left out."""
+        ...
+
+    async def logo(self, key: RepositoryKey, /) -> bytes | None:
+        """The logo of a repository, or ``None``."""
         ...
 
     async def of(self, account: str, /, *, after: str = "", limit: int = 100) -> list[Registration]:

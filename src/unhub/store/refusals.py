@@ -36,6 +36,16 @@ class Counted(StrEnum):
     """Manifests in a repository."""
     TAGS = "tags"
     """Tags of a manifest."""
+    REPOSITORIES = "repositories"
+    """Repositories of an account."""
+
+
+class NotEmpty(StoreRefused):
+    """A repository that was to be removed only while empty holds images."""
+
+    def __init__(self, key: RepositoryKey) -> None:
+        super().__init__(f"{key} holds images")
+        self.key = key
 
 
 class TooMany(StoreRefused):
@@ -45,3 +55,12 @@ class TooMany(StoreRefused):
         super().__init__(f"there would be more than {most} {counted}")
         self.counted = counted
         self.most = most
+
+
+class Listed(StoreRefused):
+    """Indexes of its repository list the image ``digest``, which was to be removed."""
+
+    def __init__(self, digest: Digest, by: tuple[Digest, ...]) -> None:
+        super().__init__(f"{digest} is listed by {by[0]}")
+        self.digest = digest
+        self.by = by

@@ -29,6 +29,7 @@ from unhub.store.records_identity import (
     StoredIdentity,
     StoredSigningKey,
 )
+from unhub.store.refusals import Counted, NotEmpty, TooMany
 
 OURS, THEIRS = "123456789012", "210987654321"
 CI = IdentityKey(OURS, IdentityKind.USER, "ci")
@@ -172,7 +173,8 @@ def test_a_registered_repository_has_catalog_data_a_policy_and_tags(url: str) ->
         rows = store.registrations
         assert await rows.create(registered, {"team": "a", "Team": "b"})
         assert not await rows.create(replace(registered, account=THEIRS), {}), "the name is taken"
-        assert await rows.get(APP) == registered
+        assert await rows.get(APP) == replace(registered, logo=None), "who asks for a repository does not want its picture"
+        assert await rows.logo(APP) == b"\x89PNG"
         repository = await metadata.repositories.get(APP)
         assert repository is not None
         assert repository.own
@@ -204,6 +206,50 @@ def test_a_deleted_repository_is_registered_no_more(url: str) -> None:
         assert await store.registrations.tags(APP) == {}
         assert await store.registrations.create(Registration(APP, OURS, 7), {})
         assert await metadata.manifests.tags(APP) == []
+
+    with_identities(url, work)
+
+
+def test_an_account_has_no_more_repositories_than_it_may(url: str) -> None:
+    async def work(store: IdentityStore, _: MetadataStore) -> None:
+        await with_users(store)
+        one, other = Registration(APP, OURS, 5), Registration(APP._replace(path="other"), OURS, 5)
+        assert await store.registrations.create(one, {}, most=1)
+        with pytest.raises(TooMany) as caught:
+            await store.registrations.create(other, {}, most=1)
+        assert (caught.value.counted, caught.value.most) == (Counted.REPOSITORIES, 1)
+        assert not await store.registrations.create(one, {}, most=1), "one that is there is there, full or not"
+        assert await store.registrations.count(OURS) == 1
+
+    with_identities(url, work)
+
+
+def test_a_repository_with_images_is_removed_only_by_force(url: str) -> None:
+    async def work(store: IdentityStore, metadata: MetadataStore) -> None:
+        await with_users(store)
+        await store.registrations.create(Registration(APP, OURS, 5), {"team": "a"})
+        await metadata.manifests.put(APP, image("one"), now=6)
+        with pytest.raises(NotEmpty):
+            await store.registrations.remove(APP)
+        assert await store.registrations.get(APP) is not None
+        assert await store.registrations.remove(APP, force=True)
+        assert not await store.registrations.remove(APP, force=True)
+        assert await metadata.repositories.get(APP) is None
+        assert await metadata.manifests.digests(APP) == []
+        assert [change for change in await metadata.changes.since(0) if change.kind is ChangeKind.REPOSITORY][-1].path == APP.path
+
+    with_identities(url, work)
+
+
+def test_an_empty_repository_is_removed_and_only_one_that_is_registered(url: str) -> None:
+    async def work(store: IdentityStore, metadata: MetadataStore) -> None:
+        await with_users(store)
+        await store.registrations.create(Registration(APP, OURS, 5), {})
+        pushed = RepositoryKey("local", "pushed")
+        await metadata.repositories.create(pushed, 5, own=True)
+        assert await store.registrations.remove(APP)
+        assert not await store.registrations.remove(pushed, force=True), "what was pushed in mode open is not of this kind"
+        assert await metadata.repositories.get(pushed) is not None
 
     with_identities(url, work)
 

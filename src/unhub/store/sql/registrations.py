@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from unhub.store.records import ChangeKind, RepositoryKey
 from unhub.store.records_identity import Registration
+from unhub.store.refusals import Counted, NotEmpty, TooMany
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
 from unhub.store.sql.repositories import repository_id
-from unhub.store.sql.schema import registration, repository, resource_tag
+from unhub.store.sql.schema import registration, repository, repository_manifest, resource_tag
+
+_BUT_LOGO: Final = tuple(column for column in registration.c if column.name != "logo")
 
 
 class SqlRegistrations:
@@ -22,12 +26,18 @@ class SqlRegistrations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, registration_: Registration, tags: Mapping[str, str]) -> bool:
+    async def create(self, registration_: Registration, tags: Mapping[str, str], *, most: int | None = None) -> bool:
         """See the protocol."""
         key = registration_.key
         fields = {name: getattr(registration_, name) for name in ("account", "created_at", "catalog", "logo", "policy")}
         try:
             async with self._database.write() as connection:
+                if (
+                    most is not None
+                    and await _there_is(connection, key) is None
+                    and await _count(connection, registration_.account) >= most
+                ):
+                    raise TooMany(Counted.REPOSITORIES, most)
                 row = insert(repository).values(alias=key.alias, path=key.path, own=True, created_at=registration_.created_at)
                 number = (await connection.execute(row.returning(repository.c.id))).scalar_one()
                 await connection.execute(insert(registration).values(repository_id=number, **fields))
@@ -40,16 +50,34 @@ class SqlRegistrations:
 
     async def get(self, key: RepositoryKey) -> Registration | None:
         """See the protocol."""
-        query = select(registration).where(registration.c.repository_id == repository_id(key))
+        query = select(*_BUT_LOGO).where(registration.c.repository_id == repository_id(key))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return _registration(row, key, row.logo) if row else None
+        return _registration(row, key) if row else None
+
+    async def logo(self, key: RepositoryKey) -> bytes | None:
+        """See the protocol."""
+        query = select(registration.c.logo).where(registration.c.repository_id == repository_id(key))
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
+    async def remove(self, key: RepositoryKey, *, force: bool = False) -> bool:
+        """See the protocol."""
+        async with self._database.write() as connection:
+            number = await _there_is(connection, key)
+            if number is None:
+                return False
+            held = select(repository_manifest.c.digest).where(repository_manifest.c.repository_id == number).limit(1)
+            if not force and (await connection.execute(held)).first() is not None:
+                raise NotEmpty(key)
+            await connection.execute(delete(repository).where(repository.c.id == number))
+            await note(connection, ChangeKind.REPOSITORY, key)
+        return True
 
     async def of(self, account: str, *, after: str = "", limit: int = 100) -> list[Registration]:
         """See the protocol."""
-        columns = [column for column in registration.c if column.name != "logo"]
         query = (
-            select(*columns, repository.c.alias, repository.c.path)
+            select(*_BUT_LOGO, repository.c.alias, repository.c.path)
             .join(repository, repository.c.id == registration.c.repository_id)
             .where(registration.c.account == account, repository.c.path > after)
             .order_by(repository.c.path, repository.c.alias)
@@ -57,13 +85,12 @@ class SqlRegistrations:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
-        return [_registration(row, RepositoryKey(row.alias, row.path), None) for row in rows]
+        return [_registration(row, RepositoryKey(row.alias, row.path)) for row in rows]
 
     async def count(self, account: str) -> int:
         """See the protocol."""
-        query = select(func.count()).select_from(registration).where(registration.c.account == account)
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one()
+            return await _count(connection, account)
 
     async def set_catalog(self, key: RepositoryKey, catalog: str | None, logo: bytes | None) -> bool:
         """See the protocol."""
@@ -115,5 +142,16 @@ class SqlRegistrations:
         return done.rowcount > 0
 
 
-def _registration(row: Row[Any], key: RepositoryKey, logo: bytes | None) -> Registration:
-    return Registration(key, row.account, row.created_at, row.catalog, logo, row.policy)
+async def _there_is(connection: AsyncConnection, key: RepositoryKey) -> int | None:
+    """The number of a repository that is registered."""
+    query = select(registration.c.repository_id).where(registration.c.repository_id == repository_id(key))
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def _count(connection: AsyncConnection, account: str) -> int:
+    query = select(func.count()).select_from(registration).where(registration.c.account == account)
+    return (await connection.execute(query)).scalar_one()
+
+
+def _registration(row: Row[Any], key: RepositoryKey) -> Registration:
+    return Registration(key, row.account, row.created_at, row.catalog, None, row.policy)
