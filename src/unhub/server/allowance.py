@@ -7,13 +7,21 @@ other workers have answered in the last seconds (:mod:`unhub.mirror.month_totals
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from unhub.data.terms import TermsRefusal
 from unhub.image.errors import ApiRefused, ServeError
 from unhub.mirror.allowances import Allowances
 from unhub.mirror.buckets import Buckets
 from unhub.mirror.month_totals import MonthTotals
-from unhub.server.note import Note
+
+
+class Asking(Protocol):
+    """Who asks: an account or none, what the address is counted as, and whether that is inside AWS (:class:`unhub.server.note.Note`)."""
+
+    account: str
+    caller: str
+    in_region: bool
 
 
 class Allowance:
@@ -36,13 +44,13 @@ class Allowance:
         self._texts = texts
         self._refused = refused
 
-    def check(self, note: Note, *, pull: bool, head: bool = False) -> None:
+    def check(self, note: Asking, *, pull: bool, head: bool = False) -> None:
         """Take a pull (a manifest), or ask only whether bytes are left. Raises :class:`ServeError` 429."""
         error = self.refuses(note, pull=pull, head=head)
         if error is not None:
             raise error
 
-    def refuses(self, note: Note, *, pull: bool = True, head: bool = False) -> ServeError | None:
+    def refuses(self, note: Asking, *, pull: bool = True, head: bool = False) -> ServeError | None:
         """The same, for where nothing is raised: the refusal, or ``None`` where it may go on (and the pull was taken)."""
         rules, account = self._rules, note.account
         month = rules.month(account, in_region=note.in_region)

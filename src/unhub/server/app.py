@@ -189,7 +189,7 @@ async def opened(
         push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules, now=time.time)
         crowd = Crowd(lambda: open_files(settings.data / "blobs", FILES_MAX))
         access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
-        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder, enter=crowd.enter)
+        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder, enter=crowd.enter, allowance=allowance)
         figures = Figures(counters, fetcher, metadata, recorder)
         pages = OperatorPages(watcher, metadata, figures, token=None if settings.open_metrics else token)
         actions = Actions(metadata, blobs, fetcher.operate, lambda: settings.names, now=time.time)

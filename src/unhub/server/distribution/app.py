@@ -12,6 +12,7 @@ from unhub.image.errors import ServeError
 from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, understand
 from unhub.mirror.pull import ManifestAnswer, Pull
 from unhub.mirror.push import Push
+from unhub.server.allowance import Allowance
 from unhub.server.distribution.access import Access
 from unhub.server.distribution.answers import JSON, Answer, Receive, Send, always, answer, deliver
 from unhub.server.distribution.blobs import Blobs
@@ -53,10 +54,12 @@ class Distribution:
         recorder: Recorder | None = None,
         now: Callable[[], float] = time.time,
         enter: Callable[[], Awaitable[bool]] = always,
+        allowance: Allowance | None = None,
     ) -> None:
         """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls.
 
-        ``enter`` says when the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`.
+        ``enter`` says when the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`;
+        ``allowance`` holds callers to the terms, where there are any.
         """
         self._pull = pull
         self._push = push
@@ -64,6 +67,7 @@ class Distribution:
         self._access = access or Access()
         self._recorder = recorder
         self._enter = enter
+        self._allowance = allowance
         self._known: dict[Path, Known] = {}
         self._ready = ReadyAnswers(pull.memory, now)
         self._manifests = ManifestReads(pull)
@@ -81,10 +85,25 @@ class Distribution:
         ready = self._ready.find((scope["raw_path"], scope["query_string"]), scope["headers"])
         if ready is None:
             return False
+        if self._allowance is not None and note is not None:
+            error = self._allowance.refuses(note, head=method == "HEAD")
+            if error is not None:
+                start, body = self._refused(error, ready, method, note)
+                send(start)
+                send(body)
+                return True
         send(ready.start)
         send(ready.body if method == "GET" else NO_BODY)
         self._told(ready, method, note)
         return True
+
+    def _refused(self, error: ServeError, ready: Ready, method: str, note: Note) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The two messages of a refusal, in the place of an answer that is ready."""
+        made = refusal(error)
+        note.status, note.reference, note.door, note.name = made.status, ready.which, ready.door, ready.shown
+        note.bytes = made.size if method == "GET" else 0
+        start = {"type": "http.response.start", "status": made.status, "headers": made.headers}
+        return start, {"type": "http.response.body", "body": made.body} if method == "GET" else NO_BODY
 
     def _told(self, ready: Ready, method: str, note: Note | None) -> None:
         if note is not None:
@@ -102,6 +121,10 @@ class Distribution:
         if method == "GET" or method == "HEAD":  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
             ready = self._ready.find(path, scope["headers"])
             if ready is not None:
+                if (error := self._refusal(scope)) is not None:
+                    for message in self._refused(error, ready, method, scope["unhub.note"]):
+                        await send(message)
+                    return
                 await send(ready.start)
                 await send(ready.body if method == "GET" else NO_BODY)
                 self._told(ready, method, scope.get("unhub.note"))
@@ -109,6 +132,11 @@ class Distribution:
             known = self._known.get(path)
             found = None if known is None else self._pull.remembered(known.key, known.which)
             if known is not None and found is not None:
+                if (error := self._refusal(scope)) is not None:
+                    refused = refusal(error)
+                    self._tell(scope, refused, known.name, known.which, "")
+                    await deliver(refused, method, receive, send)
+                    return
                 self._ready.keep(path, known, found, self._manifests.answer(found, known.name, ()))
                 made = self._manifests.answer(found, known.name, scope["headers"])
                 self._tell(scope, made, known.name, known.which, "hit")
@@ -206,7 +234,20 @@ class Distribution:
         self._access.visitor(request.scope)
         return answer(200, [JSON], b"{}")
 
+    def _refusal(self, scope: dict[str, Any], *, pull: bool = True) -> ServeError | None:
+        """What a caller is told that has had its share; ``None`` where it has not, and the pull is taken."""
+        note: Note | None = scope.get("unhub.note")
+        if self._allowance is None or note is None:
+            return None
+        return self._allowance.refuses(note, pull=pull, head=scope["method"] == "HEAD")
+
+    def _allow(self, request: Request, *, pull: bool) -> None:
+        """Raise :class:`ServeError` (429) where the caller has had its share."""
+        if (error := self._refusal(request.scope, pull=pull)) is not None:
+            raise error
+
     async def _get_manifest(self, request: Request) -> Answer:
+        self._allow(request, pull=True)
         made, found = await self._manifests.get(request)
         name, scope, which = request.repository, request.scope, request.route.reference
         self._tell(scope, made, name, which, "stale" if found.stale else "miss" if found.fetched else "hit")
@@ -225,6 +266,7 @@ class Distribution:
         self._known[path] = known
 
     async def _get_blob(self, request: Request) -> Answer:
+        self._allow(request, pull=False)
         made, found = await self._blobs.get(request)
         self._tell(request.scope, made, request.repository, request.route.reference, "flight" if found.flight else "hit")
         return made

@@ -9,7 +9,10 @@ from unhub.store.records import RepositoryKey
 
 
 class Note(Protocol):
-    """Filled while a request is answered; ``bytes`` are those answered, ``cache`` is one of hit, stale, miss, flight."""
+    """Filled while a request is answered; ``bytes`` are those answered, ``cache`` is one of hit, stale, miss, flight.
+
+    Who asks stands in it from the start, but for the ``account``.
+    """
 
     status: int
     bytes: int
@@ -18,6 +21,9 @@ class Note(Protocol):
     reference: str
     cache: str
     caller: str
+    account: str
+    address: str
+    in_region: bool
 
 
 class Recorder(Protocol):
