@@ -8,9 +8,9 @@ from typing import Final
 from unhub.image.digest import HEX_LENGTHS, Digest
 from unhub.image.errors import ServeError
 from unhub.mirror.names import InvalidName, Name, NameRules, understand
+from unhub.mirror.open_upload import Chunk, OutOfOrder, Session
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push
-from unhub.mirror.uploads import Chunk, OutOfOrder, Session
 from unhub.server.distribution.answers import Answer, Header, answer, content_digest, location
 from unhub.server.distribution.body import pieces
 from unhub.server.distribution.errors import parse_digest, refusal
