@@ -63,7 +63,7 @@ async def answered(folder: Path, method: str, path: str, headers: Mapping[str, s
     """One request to the operations, on stores of its own as another worker would have."""
     metadata = SqlMetadata(f"sqlite:///{folder}/m.db")
     instance = InstanceKey.at(folder / "instance.key")
-    identities = Identities(metadata.identity, instance, now=lambda: NOW)
+    identities = Identities(metadata.identity, instance, now=lambda: NOW, reserved=["docker"])
     keeper = KeyKeeper(metadata.identity.signing_keys, instance, now=lambda: NOW)
     actions = IdentityActions(identities, keeper, metadata.identity, now=lambda: NOW)
     nothing: Any = None
@@ -191,6 +191,21 @@ def test_a_decision_is_explained_statement_by_statement(server: Server, tmp_path
     assert server.admin("simulate", "ci", "ecr-public:PutImage", "--context", "nonsense").status == 2
 
 
+def test_a_registry_has_names_and_is_verified(server: Server) -> None:
+    server.done("account", "create", "123456789012", "--alias", "acme")
+    assert server.admin("account", "alias", "acme-tools", "--keep-displayed", "--account", "123456789012").status == 0
+    names = server.done("account", "alias", "acme2", "--account", "123456789012")["account"]["aliases"]
+    assert [row["name"] for row in names if not row["default"]] == ["acme2", "acme", "acme-tools"], "the displayed one first"
+    refused = server.admin("account", "alias", "acme", "--account", "123456789012")
+    assert (refused.status, "it is taken" in refused.err) == (2, True)
+    assert server.done("account", "verify", "123456789012")["account"]["verified"]
+    assert "not verified" in server.admin("account", "verify", "123456789012", "--undo").err
+    assert not server.done("account", "list")["accounts"][0]["verified"]
+    (default,) = [row["name"] for row in server.done("account", "alias", "acme3")["account"]["aliases"] if row["default"]]
+    assert len(default) == 8, "of the first account, unless another is named"
+    assert server.admin("account", "alias", "docker").status == 2, "what is pulled through has it"
+
+
 def test_the_policy_of_the_repository_has_its_say(server: Server, tmp_path: Path) -> None:
     ours = server.done("account", "create", "123456789012", "--alias", "acme")["account"]
     assert {row["name"] for row in ours["aliases"]} >= {"acme"}
@@ -278,6 +293,8 @@ def test_nobody_asks_without_the_admin_token(server: Server) -> None:
         ("key/switch", {"id": "AKIA", "active": True}),
         ("account/create", {"account": "1"}),
         ("account/create", {"alias": "NO"}),
+        ("account/alias", {"alias": "NO"}),
+        ("account/verify", {"account": "123456789012", "verified": True}),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, path: str, body: dict[str, object]) -> None:

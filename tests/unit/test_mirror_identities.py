@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,6 @@ from unhub.mirror.identities import Identities, NewKey, arn_of
 from unhub.mirror.principals import Principal, Surroundings
 from unhub.mirror.revoked import Revoked
 from unhub.mirror.sealing import InstanceKey
-from unhub.mirror.seeding import Seed, sow
 from unhub.mirror.signing_keys import Keyring, SigningKey
 from unhub.mirror.tokens import Owner, Tokens
 from unhub.store.protocols import MetadataStore
@@ -345,34 +343,6 @@ def test_another_instances_key_opens_nothing(tmp_path: Path) -> None:
         new = await identities.create_key(await user(identities))
         with pytest.raises(RefusedError, match=f"cannot open what is stored about access key {new.id}"):
             await Identities(store, InstanceKey(b"x" * 32), now=Clock()).look_up(new.id)
-
-    on_a_store(tmp_path, work)
-
-
-def test_seeds_are_sown_once(tmp_path: Path) -> None:
-    readers = "AmazonElasticContainerRegistryPublicReadOnly"
-    seed = Seed(
-        kind=IdentityKind.USER,
-        name="ci",
-        account=OURS,
-        alias="acme",
-        policies={"pull": PULL},
-        managed=(readers,),
-        access_key="AKIAIOSFODNN7EXAMPLE",
-        secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    )
-
-    async def work(identities: Identities, store: IdentityStore) -> None:
-        (key,) = await sow([seed], identities)
-        assert await sow([seed], identities) == [key], "the next start changes nothing"
-        assert [row.name for row in await identities.policies(key)] == [readers, "pull"]
-        assert [row.id for row in await identities.keys(key)] == [seed.access_key]
-        assert {row.name for row in await store.accounts.aliases(OURS)} > {"acme"}
-        role = Seed(kind=IdentityKind.ROLE, name="ci")
-        assert (await sow([role], identities))[0] == IdentityKey(OURS, IdentityKind.ROLE, "ci")
-        with pytest.raises(UsageError, match="go together"):
-            await sow([replace(seed, secret=None)], identities)
-        assert "wJalr" not in repr(seed)
 
     on_a_store(tmp_path, work)
 

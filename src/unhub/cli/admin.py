@@ -15,7 +15,7 @@ TABLE = {
     "key": Lazy(f"{_WHERE}key", "Create, list, switch and delete access keys."),
     "simulate": Lazy(f"{_WHERE}simulate", "Explain what somebody may do, statement by statement."),
     "revoke": Lazy(f"{_WHERE}revoke", "Let passwords and tokens count no more that were given out."),
-    "account": Lazy(f"{_WHERE}account", "Create and list accounts."),
+    "account": Lazy(f"{_WHERE}account", "Create and list accounts, and name their registries."),
     "signing-key": Lazy(f"{_WHERE}signing_key", "Replace the key that signs passwords and tokens."),
 }
 """The commands, in the order of the help."""

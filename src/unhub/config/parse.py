@@ -16,7 +16,7 @@ from unhub.config.settings import Settings
 from unhub.image.errors import ConfigurationError
 
 _PATH_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\['([^']*)'\]|\[\.\.\.\]")
-_ONE_OF = re.compile(r"- at `\$\.(\w+)\[\.\.\.\]")
+_STEP = re.compile(r"\.([^.\[`]+)")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 
 
@@ -42,17 +42,35 @@ def parse(text: str, name: str, *, table: tuple[str, ...] = ()) -> Settings:
 
 
 def _named(data: object, said: str) -> str:
-    """What msgspec said, with the name of the table that is wrong where it only says that one of several is."""
-    match = _ONE_OF.search(said)
-    tables = cast(Mapping[str, object], data).get(match[1]) if match else None
-    if match is None or not isinstance(tables, dict):
-        return said
-    for key, value in cast("dict[str, object]", tables).items():
-        try:
-            msgspec.convert({match[1]: {key: value}}, Settings)
-        except msgspec.ValidationError as error:
-            return str(error).replace(f"$.{match[1]}[...]", f"$.{match[1]}[{key!r}]", 1)
-    return said
+    """What msgspec said, with the names of the tables that are wrong where it only says that one of several is."""
+    message, found, path = said.partition("- at `$")
+    named, *rest = path.split("[...]")
+    around = _STEP.findall(named)
+    for following in rest:
+        key = next((key for key, value in _below(data, around).items() if _mistake({key: value}, around) == said), None)
+        if key is None:
+            return said
+        named += f"['{key}']{following}"
+        around += [key, *_STEP.findall(following)]
+    return message + found + named
+
+
+def _below(data: object, keys: list[str]) -> Mapping[str, object]:
+    """The table below some keys; empty where there is none."""
+    for key in keys:
+        data = cast(Mapping[str, object], data).get(key) if isinstance(data, Mapping) else None
+    return cast(Mapping[str, object], data) if isinstance(data, Mapping) else {}
+
+
+def _mistake(table: object, around: list[str]) -> str:
+    """What is wrong with settings that have nothing but one table below some keys."""
+    for key in reversed(around):
+        table = {key: table}
+    try:
+        msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def _broken(text: str, name: str, said: str) -> ConfigurationError:

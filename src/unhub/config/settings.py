@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from unhub.config.accounts import Account
+
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table that refuses keys it does not know."""
@@ -218,4 +220,5 @@ class Settings(_Table, frozen=True, kw_only=True):
     serve: Serve = Serve()
     upstream: dict[str, Upstream] = {}
     alias: dict[str, Alias] = {}
+    account: dict[str, Account] = {}
     terms: Terms = Terms()

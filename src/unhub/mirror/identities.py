@@ -9,14 +9,14 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from unhub.aws.arns import ACCOUNT, role_arn, user_arn
 from unhub.aws.json_places import parse
+from unhub.aws.managed_policies import managed_policy
 from unhub.aws.policy_document import Kind, Policy, policy_of
 from unhub.aws.sigv4 import AccessKey
-from unhub.data.iam import iam_knowledge
 from unhub.data.identities import IdentityLimits, identity_limits
 from unhub.image.errors import UsageError
 from unhub.mirror.principals import Principal
@@ -66,8 +66,10 @@ class Identities:
         now: Callable[[], float],
         entropy: Entropy = os.urandom,
         limits: IdentityLimits | None = None,
+        reserved: Collection[str] = (),
     ) -> None:
-        """``limits`` are the shipped ones unless others are given."""
+        """``limits`` are the shipped ones unless others are given; ``reserved`` are names that no registry may have as an alias."""
+        self._reserved = frozenset(reserved)
         self._store = store
         self._instance = instance
         self._now = now
@@ -111,6 +113,16 @@ class Identities:
         if not await self._store.accounts.add_alias(alias):
             raise UsageError(f"cannot give {account} the alias {name}: it is taken")
         return alias
+
+    async def aliases(self, account: str) -> list[StoredAlias]:
+        """The names of an account's registry, the displayed one first."""
+        await self._account(account)
+        return await self._store.accounts.aliases(account)
+
+    async def set_verified(self, account: str, verified: bool) -> None:
+        """Say whether an account's registry is shown as verified."""
+        if (await self._account(account)).verified != verified:
+            await self._store.accounts.set_verified(account, verified)
 
     async def default_alias(self, account: str) -> StoredAlias:
         """The alias that ECR Public gives with the first repository (``u7m1j8y0``), made where there is none."""
@@ -181,12 +193,7 @@ class Identities:
 
     async def attach_managed(self, key: IdentityKey, name: str) -> AttachedPolicy:
         """Attach what one of AWS's own policies allows, by its name (``AmazonElasticContainerRegistryPublicReadOnly``)."""
-        short = name.rpartition("/")[2]
-        for row in iam_knowledge().managed:
-            if row.name == short:
-                return await self.attach(key, short, _managed(row.actions))
-        known = ", ".join(row.name for row in iam_knowledge().managed)
-        raise UsageError(f"cannot attach {name[:200]}: it is none of AWS's policies that are known here", hint=f"Known are {known}")
+        return await self.attach(key, *managed_policy(name))
 
     async def detach(self, key: IdentityKey, name: str) -> bool:
         """Take a policy away; whether it was there."""
@@ -300,6 +307,8 @@ class Identities:
         if not _ALIAS.fullmatch(name):
             hint = "2 to 50 characters: it begins with a letter, goes on with letters and digits in lower case, parts joined by . _ or -"
             raise UsageError(f"cannot use the alias {name[:60]!r}", hint=hint)
+        if name in self._reserved:
+            raise UsageError(f"cannot use the alias {name}: what is pulled through has it")
         if await self._store.accounts.alias(name) is not None:
             raise UsageError(f"cannot use the alias {name}: it is taken")
 
@@ -342,8 +351,3 @@ def _read(document: str, name: str, kind: Kind = Kind.IDENTITY) -> Policy:
     if len(values) != 1:
         raise UsageError(f"cannot use {name}: it must hold one policy document")
     return policy_of(values[0], kind, name)
-
-
-def _managed(actions: tuple[str, ...]) -> str:
-    listed = ", ".join(f'"{action}"' for action in actions)
-    return f'{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": [{listed}], "Resource": "*"}}]}}'

@@ -172,7 +172,9 @@ async def opened(
         if log is not None:
             stack.callback(log.close)
         memory = Memory()
-        identities = await IdentityServices.open(settings.data, stores.metadata.identity, now=time.time, facts=settings.facts)
+        identities = await IdentityServices.open(
+            settings.data, metadata.identity, now=time.time, facts=settings.facts, reserved=settings.pulled_through
+        )
         watcher = Watcher(metadata, memory, also=identities.apply)
         await watcher.start()
         metering = Metering(stores.metadata.identity.meters, counters.slot(slot), counts_head=settings.terms.allowances.counts_head)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,25 +42,34 @@ class IdentityServices:
         now: Callable[[], float],
         entropy: Entropy = os.urandom,
         facts: Path | None = None,
+        reserved: Collection[str] = (),
     ) -> None:
         self.instance = instance
         self._store = store
         self._now = now
         self._facts = facts
         self.authority = Authority(facts)
-        self.identities = Identities(store, instance, now=now, entropy=entropy, limits=identity_limits(facts))
+        self.identities = Identities(store, instance, now=now, entropy=entropy, limits=identity_limits(facts), reserved=reserved)
         self.keeper = KeyKeeper(store.signing_keys, instance, now=now, entropy=entropy)
         self.actions = IdentityActions(self.identities, self.keeper, store, now=now)
         self._entropy = entropy
         self._tokens: Tokens | None = None
 
     @classmethod
-    async def open(cls, data: Path, store: IdentityStore, *, now: Callable[[], float], facts: Path | None = None) -> IdentityServices:
-        """The services of a data folder, its keys made where they are missing.
+    async def open(
+        cls,
+        data: Path,
+        store: IdentityStore,
+        *,
+        now: Callable[[], float],
+        facts: Path | None = None,
+        reserved: Collection[str] = (),
+    ) -> IdentityServices:
+        """The services of a data folder, its keys made where they are missing; no registry may have a ``reserved`` alias.
 
         Raises :class:`RefusedError` where the folder's key is not the database's, or others may read it.
         """
-        services = cls(store, InstanceKey.at(data / FILE), now=now, facts=facts)
+        services = cls(store, InstanceKey.at(data / FILE), now=now, facts=facts, reserved=reserved)
         await services.load()
         return services
 

@@ -15,6 +15,7 @@ from unhub.image.errors import ConfigurationError, UsageError
 from unhub.mirror.capacity import Capacity
 from unhub.mirror.names import DOCKER, Mode, NameRules
 from unhub.mirror.networks import Networks
+from unhub.mirror.seeding import AccountSeed
 from unhub.registry.settings import ClientSettings
 from unhub.server.listen import LOCAL, Listen
 from unhub.server.logins import Logins
@@ -96,11 +97,18 @@ class ServeSettings:
     forwarded_header: str = "x-forwarded-for"
     facts: Path | None = None
     """A data file whose rows beat the shipped ones; the loaders of :mod:`unhub.data` take it as ``own``."""
+    seeds: tuple[AccountSeed, ...] = ()
+    """Accounts and identities that are made at the start where they are missing."""
 
     @property
     def is_local(self) -> bool:
         """Whether nobody but this machine reaches it."""
         return all(listen.is_loopback for listen in self.listen)
+
+    @property
+    def pulled_through(self) -> frozenset[str]:
+        """The aliases of upstreams."""
+        return frozenset(one.rules.alias for one in self.upstreams)
 
     @property
     def database(self) -> str:
@@ -158,6 +166,7 @@ def serve_settings(
         trusted_proxies=trusted_proxies(flags.trusted_proxies, serve.trusted_proxies, where),
         forwarded_header=serve.forwarded_header,
         facts=facts,
+        seeds=_seeds(settings, around, base, where),
     )
 
 
@@ -171,6 +180,14 @@ def _facts(settings: Settings, base: Path, where: Where) -> Path | None:
     except ConfigurationError as error:
         raise ConfigurationError(f"{where(('data', 'file'))}: {error.message}", hint=error.hint) from None
     return path
+
+
+def _seeds(settings: Settings, around: Surroundings, base: Path, where: Where) -> tuple[AccountSeed, ...]:
+    if not settings.account:
+        return ()
+    from unhub.server.seeds import Seeds
+
+    return Seeds(base, around.environment, where).of(settings.account)
 
 
 def _listen(said: tuple[str, ...], written: tuple[str, ...], key: str, where: Where) -> tuple[Listen, ...]:

@@ -20,7 +20,7 @@ def command() -> None:
 @command.command("create", short_help="Create an access key.")
 @click.argument("name")
 @click.option("--session", metavar="SESSION", help="A temporary key, with a session of this name: roles have no others.")
-@click.option("--seconds", type=int, default=3600, show_default=True, help="How long a session holds, 900 to 43200.")
+@click.option("--seconds", type=int, default=3600, show_default=True, help="How long a session holds.")
 @of_role
 @of_account
 @json_option

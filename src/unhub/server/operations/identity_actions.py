@@ -130,6 +130,21 @@ class CreateAccount(_Row, frozen=True, kw_only=True):
     verified: bool = False
 
 
+class AddAlias(_Row, frozen=True, kw_only=True):
+    """A name for the registry of an account (the default one unless it is named), the displayed one with ``primary``."""
+
+    alias: str
+    account: str | None = None
+    primary: bool = True
+
+
+class Verify(_Row, frozen=True, kw_only=True):
+    """Whether the registry of an account is shown as verified."""
+
+    account: str
+    verified: bool
+
+
 class Rotate(_Row, frozen=True, kw_only=True):
     """``discard``: what was signed before counts no more."""
 
@@ -158,6 +173,8 @@ class IdentityActions:
         answering: dict[str, tuple[type[Any], Callable[[Any], Awaitable[Answer]]]] = {
             "accounts": (Nothing, self.accounts),
             "account/create": (CreateAccount, self.create_account),
+            "account/alias": (AddAlias, self.add_alias),
+            "account/verify": (Verify, self.verify),
             "identities": (Filter, self.identities),
             "identity/create": (CreateIdentity, self.create),
             "identity/delete": (Who, self.delete),
@@ -183,6 +200,17 @@ class IdentityActions:
         """Add an account."""
         account = await self._identities.create_account(asked.account, verified=asked.verified, alias=asked.alias)
         return {"account": await self._account(account.id)}
+
+    async def add_alias(self, asked: AddAlias) -> Answer:
+        """Give a registry one more name."""
+        account = asked.account or (await self._identities.default_account()).id
+        await self._identities.add_alias(account, asked.alias, primary=asked.primary)
+        return {"account": await self._account(account)}
+
+    async def verify(self, asked: Verify) -> Answer:
+        """Show a registry as verified or not."""
+        await self._identities.set_verified(asked.account, asked.verified)
+        return {"account": await self._account(asked.account)}
 
     async def identities(self, asked: Filter) -> Answer:
         """Users and roles."""

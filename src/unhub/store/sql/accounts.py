@@ -51,11 +51,11 @@ class SqlAccounts:
 
     async def set_display_name(self, account: str, name: str | None) -> bool:
         """See the protocol."""
-        async with self._database.write() as connection:
-            done = await connection.execute(update(account_table).where(account_table.c.id == account).values(display_name=name))
-            if done.rowcount:
-                await note(connection, ChangeKind.IDENTITY, None, account)
-        return done.rowcount > 0
+        return await self._update(account, display_name=name)
+
+    async def set_verified(self, account: str, verified: bool) -> bool:
+        """See the protocol."""
+        return await self._update(account, verified=verified)
 
     async def add_alias(self, alias: StoredAlias) -> bool:
         """See the protocol."""
@@ -85,6 +85,13 @@ class SqlAccounts:
         query = select(registry_alias).where(columns.account == account).order_by(columns.primary.desc(), columns.name)
         async with self._database.read() as connection:
             return [_alias(row) for row in (await connection.execute(query)).all()]
+
+    async def _update(self, account: str, **values: object) -> bool:
+        async with self._database.write() as connection:
+            done = await connection.execute(update(account_table).where(account_table.c.id == account).values(**values))
+            if done.rowcount:
+                await note(connection, ChangeKind.IDENTITY, None, account)
+        return done.rowcount > 0
 
 
 def _account(row: Row[Any]) -> Account:
