@@ -18,6 +18,7 @@ from scripts import commands
 from tests.tools import ROOT
 from unhub.cli import main as entry
 from unhub.cli.group import COMMANDS, group
+from unhub.config.accounts import Account, Role, User
 from unhub.config.parse import parse
 from unhub.config.settings import Data, Migrate, Position, Rule, Settings
 from unhub.image import errors
@@ -136,7 +137,8 @@ def test_every_setting_is_told_with_its_default() -> None:
     text = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
     told = {name.strip(" `") for row in rows for name in row[1].split(",")}
-    keys = {field.encode_name for table in (Migrate, Rule, Position, Data) for field in msgspec.structs.fields(table)} - {"rule"}
+    tables = (Migrate, Rule, Position, Data, Account, User, Role)
+    keys = {field.encode_name for table in tables for field in msgspec.structs.fields(table)} - {"rule", "user", "role"}
     assert told == keys
     defaults = {field.encode_name: field.default for field in msgspec.structs.fields(Migrate) if field.name != "rule"}
     for row in rows:
