@@ -38,7 +38,27 @@ class ApiConstraint(Dated, frozen=True, kw_only=True):
     message: str
 
 
-TYPES: Final = {"api_host": ApiHost, "api_support": ApiSupport, "api_constraint": ApiConstraint}
+class ApiLimit(Dated, frozen=True, kw_only=True):
+    """At least ``least`` and at most ``most`` of what ``says`` says."""
+
+    id: str
+    most: int
+    least: int = 0
+    says: str
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing fits into."""
+        if not 0 <= self.least <= self.most:
+            raise ValueError("at least 0 and not more than the most")
+
+
+TYPES: Final[dict[str, type[Dated]]] = {
+    "api_host": ApiHost,
+    "api_support": ApiSupport,
+    "api_constraint": ApiConstraint,
+    "api_limit": ApiLimit,
+}
+"""The kinds of rows of ``control_plane.toml``."""
 
 
 def api_hosts(own: Path | None = None) -> tuple[ApiHost, ...]:
@@ -59,4 +79,12 @@ def api_constraints(own: Path | None = None) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in typed("api_constraint", ApiConstraint, own):
         found.setdefault(row.id, row.message)
+    return found
+
+
+def api_limits(own: Path | None = None) -> dict[str, ApiLimit]:
+    """The limits by their ``id``; of two rows with one ``id`` the user's."""
+    found: dict[str, ApiLimit] = {}
+    for row in typed("api_limit", ApiLimit, own):
+        found.setdefault(row.id, row)
     return found

@@ -39,8 +39,9 @@ DATA_FILE: Final = frozenset(
         *("profile", "limit", "price", "quota", "counting", "burst", "terms_refusal", "note", "probe"),
         *("symptom", "consequence"),
         *("signing", "signature_refusal", "registry_token", "denial", "identity_limit"),
-        *("api_host", "api_support", "api_constraint"),
+        *("api_host", "api_support", "api_constraint", "api_limit"),
         *("api_refusal", "failure_reason"),
+        *("registry_refusal", "registry_page"),
     }
 )
 """Kinds that a user's data file may hold: their readers look into it."""

@@ -228,7 +228,7 @@ async def opened(
             metering=metering,
             slot=counters.slot(slot),
             log=log,
-            control_plane=_control_plane(settings, identities, stores, push, allowance),
+            control_plane=_control_plane(settings, identities, stores, push, memory=memory, allowance=allowance),
         )
         found = tracer()
         yield Apps(app, app.api) if found is None else Apps(Traced(app, found), Traced(app.api, found))
@@ -243,7 +243,7 @@ def _allowance(settings: ServeSettings, metering: Metering, buckets: Buckets, sl
 
 
 def _control_plane(
-    settings: ServeSettings, identities: IdentityServices, stores: Stores, push: Push, allowance: Allowance | None
+    settings: ServeSettings, identities: IdentityServices, stores: Stores, push: Push, *, memory: Memory, allowance: Allowance | None
 ) -> ControlPlane | None:
     """ECR Public's API, in the mode that has it: only there botocore is needed."""
     if settings.mode is not Mode.ECR_PUBLIC:
@@ -256,6 +256,7 @@ def _control_plane(
         metadata=stores.metadata,
         blobs=stores.blobs,
         push=push,
+        memory=memory,
         registry_name=settings.registry_name,
         facts=settings.facts,
         now=time.time,

@@ -12,6 +12,7 @@ from unhub.server.control_plane.call import Services
 from unhub.server.control_plane.ecr_public import Arrived, EcrPublic
 from unhub.server.control_plane.errors import server_fault
 from unhub.server.control_plane.hosts import Endpoint, Hosts, signed_for
+from unhub.server.control_plane.logos import send_logo
 from unhub.server.control_plane.pagination import PageTokens
 from unhub.server.control_plane.sts import Sts
 from unhub.server.control_plane.wire import Answer, ClientGone, Message, Receive, Room, Send, deliver, header
@@ -28,11 +29,17 @@ class ControlPlane:
         pages = PageTokens(services.identity.instance, now=services.now)
         self._ecr_public = EcrPublic(services, pages, Room(), allowance=allowance)
         self._sts = Sts(services.identity, facts=services.facts)
+        self._registrations = services.store.registrations
         self._hosts = Hosts(api_hosts(services.facts))
 
     def endpoint(self, scope: Message) -> Endpoint | None:
         """The endpoint that a request (ASGI) names by its host; ``None`` where it is for somebody else."""
         return self._hosts.of(scope)
+
+    async def logo(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request for a logo (ASGI)."""
+        del receive
+        await send_logo(self._registrations, scope, send)
 
     async def __call__(self, endpoint: Endpoint, scope: Message, receive: Receive, send: Send) -> None:
         """One request (ASGI 3) at one endpoint. Raises whatever was not foreseen, after it was answered with 500."""

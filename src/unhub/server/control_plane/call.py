@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unhub.image.errors import ApiRefused
-from unhub.mirror.authorization import require
+from unhub.mirror.gallery.refusals import refusals_of
 from unhub.mirror.gallery.subjects import Subject
+from unhub.mirror.memory import Memory
 from unhub.mirror.principals import Surroundings
 from unhub.mirror.push import Push
 from unhub.server.control_plane.pagination import DEFAULT, PageTokens
 from unhub.server.identity_services import Caller, IdentityServices
 from unhub.store.protocols import BlobStore
 from unhub.store.protocols_identity import IdentityStore
+from unhub.store.records import Change, ChangeKind, RepositoryKey
 from unhub.store.records_identity import Registration
 from unhub.store.sql.metadata import SqlMetadata
 
@@ -24,12 +25,13 @@ ACTION = "ecr-public:{}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What handlers work with. ``facts`` is a user's data file, ``now`` seconds since 1970, ``secure`` whether clients speak TLS."""
+    """What handlers work with. ``facts`` is a user's data file, ``now`` seconds since 1970."""
 
     identity: IdentityServices
     metadata: SqlMetadata
     blobs: BlobStore
     push: Push
+    memory: Memory
     registry_name: str
     facts: Path | None
     now: Callable[[], float]
@@ -38,6 +40,10 @@ class Services:
     def store(self) -> IdentityStore:
         """Accounts, aliases and registrations."""
         return self.metadata.identity
+
+    def forget(self, key: RepositoryKey) -> None:
+        """Let this worker answer nothing of a repository from memory; the others hear of it within a moment."""
+        self.memory.apply([Change(0, ChangeKind.REPOSITORY, key.alias, key.path, "")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,6 @@ class Call:
     subjects: tuple[Subject, ...]
     services: Services
     pages: PageTokens
-    refuse_missing: Callable[[Subject], ApiRefused]
     after: str = ""
 
     @property
@@ -90,11 +95,12 @@ class Call:
         """Raise :class:`ApiRefused` unless the caller may do this to everything that the call is about."""
         for subject in self.subjects:
             around = replace(self.around, resource_tags=subject.tags)
-            require(self.caller.principal, ACTION.format(operation), subject.target, around)
+            self.services.identity.authority.require(self.caller.principal, ACTION.format(operation), subject.target, around)
 
     def _existing(self, subject: Subject) -> Registration:
         if subject.registration is None:
-            raise self.refuse_missing(subject)
+            refusals = refusals_of(self.services.facts)
+            raise refusals.make("repository-not-found", name=subject.name, registry=subject.target.account)
         return subject.registration
 
 

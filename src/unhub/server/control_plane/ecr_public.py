@@ -18,6 +18,7 @@ from unhub.aws.sigv4_rules import Cause, SigningRules, rules_for
 from unhub.data.control_plane import EVERY, api_constraints, api_support
 from unhub.data.iam import resource_of
 from unhub.image.errors import ApiRefused
+from unhub.mirror.gallery.refusals import refusals_of
 from unhub.mirror.gallery.registries import Registries
 from unhub.mirror.gallery.subjects import NOTHING, Subject, Subjects
 from unhub.mirror.principals import Surroundings
@@ -59,6 +60,7 @@ class EcrPublic:
         self._support = api_support(services.facts)
         self._constraints = api_constraints(services.facts)
         self._validator = Validator(self._constraints)
+        self._refusals = refusals_of(services.facts)
         self._subjects = Subjects(services.store)
         self._registries = Registries(services.store)
 
@@ -132,7 +134,6 @@ class EcrPublic:
             subjects=await self._find_subjects(operation, given, account),
             services=self._services,
             pages=self._pages,
-            refuse_missing=_no_repository,
             after=after,
         )
 
@@ -156,7 +157,7 @@ class EcrPublic:
         names: list[str] = [given["repositoryName"]] if "repositoryName" in given else given.get("repositoryNames", [])
         owner = await self._registries.account_of(given.get("registryId"), account)
         if owner is None:
-            raise _no_registry(operation, given["registryId"], names)
+            raise self._no_registry(operation, given["registryId"], names)
         return await self._subjects.repositories(owner, names) if names else (self._subjects.every_repository(owner),)
 
     async def _by_arn(self, arn: str) -> Subject:
@@ -164,6 +165,12 @@ class EcrPublic:
         if found is None:
             raise invalid_parameter("resourceArn", self._constraints["arn"])
         return await self._subjects.repository(found.account, found.name)
+
+    def _no_registry(self, operation: Operation, registry: str, names: list[str]) -> ApiRefused:
+        """Nobody has an alias; operations that do not know of registries say that there is no such repository."""
+        if "RegistryNotFoundException" in operation.errors:
+            return self._refusals.make("registry-not-found", registry=registry)
+        return self._refusals.make("repository-not-found", name=names[0] if names else "", registry=registry)
 
 
 @lru_cache(maxsize=64)
@@ -191,20 +198,3 @@ def _tagged(around: Surroundings, given: Mapping[str, Any]) -> Surroundings:
     tags = {tag.get("Key", ""): tag.get("Value", "") for tag in given.get("tags", ())}
     keys = tuple(given.get("tagKeys", ()))
     return replace(around, request_tags=tags, more={"aws:TagKeys": keys} if keys else {})
-
-
-def _no_registry(operation: Operation, registry: str, names: list[str]) -> ApiRefused:
-    """Nobody has an alias; operations that do not know of registries say that there is no such repository."""
-    if "RegistryNotFoundException" in operation.errors:
-        message = f"The registry with id '{registry}' does not exist"
-        return ApiRefused(message, aws_code="RegistryNotFoundException", status=400)
-    return _not_found(names[0] if names else "", registry)
-
-
-def _no_repository(subject: Subject) -> ApiRefused:
-    return _not_found(subject.name, subject.target.account or "")
-
-
-def _not_found(name: str, registry: str) -> ApiRefused:
-    message = f"The repository with name '{name}' does not exist in the registry with id '{registry}'"
-    return ApiRefused(message, aws_code="RepositoryNotFoundException", status=400)
