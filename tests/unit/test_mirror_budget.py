@@ -110,6 +110,13 @@ def test_it_goes_on_after_a_restart() -> None:
     assert ledger.take_changed() == []
 
 
+def test_what_could_not_be_saved_is_saved_the_next_time() -> None:
+    ledger = told(Clock(), 5)
+    rows = ledger.take_changed()
+    ledger.not_saved(rows)
+    assert ledger.take_changed() == rows
+
+
 @given(st.integers(-5, 100), st.lists(st.sampled_from(Priority), max_size=150))
 def test_no_order_of_wishes_spends_more_than_is_left(remaining: int, wishes: list[Priority]) -> None:
     ledger = told(Clock(), remaining)

@@ -113,13 +113,15 @@ def test_who_counts_as_one_caller(host: str, caller: str) -> None:
 
 
 class Pulls:
-    """Takes records, or fails."""
+    """Takes records, or fails; ``seconds`` is how long it takes."""
 
     def __init__(self) -> None:
         self.rows: list[PullRecord] = []
         self.fails = False
+        self.seconds = 0.0
 
     async def record(self, pulls: Iterable[PullRecord]) -> None:
+        await asyncio.sleep(self.seconds)
         if self.fails:
             raise OperationalError("insert", {}, Exception("database is locked"))
         self.rows += list(pulls)
@@ -145,6 +147,23 @@ def test_pulls_are_gathered_and_none_is_lost_while_the_database_is_busy() -> Non
         await recorder.flush()
         assert pulls.rows == [PullRecord(KEY, DIGEST, "20", "192.0.2.7", 2, 3, 151, 2 * 86_400.0 + 5)]
         assert recorder.failures == 1
+
+    run(work)
+
+
+def test_pulls_are_written_once_though_their_writer_is_cancelled() -> None:
+    async def work() -> None:
+        pulls = Pulls()
+        pulls.seconds = 0.05
+        recorder = Recorder(pulls, lambda: 0.0)
+        recorder.pulled(KEY, DIGEST, "20", "192.0.2.7", 1)
+        first = asyncio.ensure_future(recorder.flush())
+        await asyncio.sleep(0.01)
+        first.cancel()
+        recorder.pulled(KEY, DIGEST, "21", "192.0.2.7", 1)
+        await recorder.flush()
+        assert [(row.reference, row.count) for row in pulls.rows] == [("20", 1), ("21", 1)]
+        assert first.cancelled()
 
     run(work)
 

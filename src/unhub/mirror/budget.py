@@ -55,6 +55,10 @@ class Ledger:
         changed, self._changed = self._changed, set()
         return [self._rows[key] for key in sorted(changed)]
 
+    def not_saved(self, rows: Iterable[BudgetRow]) -> None:
+        """Some of those rows could not be saved: they come again with the next call."""
+        self._changed.update((row.upstream, row.credential) for row in rows)
+
     def remaining(self, upstream: str, credential: str) -> int | None:
         """Pulls that are left, at least 0; ``None`` where nothing is counted, or nobody knows."""
         row = self._rows.get((upstream, credential))

@@ -133,8 +133,13 @@ def remove_leftovers(spool: Path, before: float) -> int:
 
 
 async def _save(fetcher: Fetcher, metadata: MetadataStore) -> None:
-    for row in fetcher.ledger.take_changed():
-        await metadata.ledger.save_budget(row)
+    rows = fetcher.ledger.take_changed()
+    try:
+        for row in rows:
+            await metadata.ledger.save_budget(row)
+    except BaseException:
+        fetcher.ledger.not_saved(rows)
+        raise
 
 
 async def _tidy(metadata: MetadataStore) -> None:

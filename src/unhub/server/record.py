@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +28,7 @@ class Recorder:
         self._pulls = pulls
         self._now = now
         self._rows: dict[Row, list[float]] = {}
+        self._writing: asyncio.Future[None] | None = None
         self.failures = 0
 
     def pulled(self, key: RepositoryKey, digest: Digest, reference: str, caller: str, bytes_answered: int) -> None:
@@ -43,10 +45,18 @@ class Recorder:
         found[2] = now
 
     async def flush(self) -> None:
-        """Write what was gathered; what cannot be written now waits for the next time."""
+        """Write what was gathered; what cannot be written now waits for the next time.
+
+        Where the task is cancelled the write goes on, so that no row is lost or counted twice; the next flush waits for it.
+        """
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+        if self._rows:
+            self._writing = asyncio.ensure_future(self._write())
+            await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
         rows, self._rows = self._rows, {}
-        if not rows:
-            return
         records = [
             PullRecord(key, digest, reference, caller, day, int(count), int(answered), last)
             for (key, digest, reference, caller, day), (count, answered, last) in rows.items()

@@ -11,6 +11,7 @@ from tests.contract.store.images import digest_of, image, index
 from tests.contract.store.stores import METADATA, with_metadata
 from unhub.store.protocols import MetadataStore
 from unhub.store.records import Block, BudgetRow, ChangeKind, PullRecord, RepositoryKey, Upload
+from unhub.store.sql.metadata import SqlMetadata
 
 NODE = RepositoryKey("docker", "library/node")
 APP = RepositoryKey("local", "team/app")
@@ -371,5 +372,26 @@ def test_a_pushed_blob_is_noted_linked_and_its_upload_over_at_once(url: str) -> 
         made = await store.repositories.get(other)
         assert made is not None
         assert made.own
+
+    with_metadata(url, work)
+
+
+def test_a_write_that_is_cancelled_keeps_no_other_from_writing(url: str) -> None:
+    """Whenever it is cancelled: the next write, as that of another process, gets the lock at once."""
+
+    async def work(store: MetadataStore) -> None:
+        await store.manifests.put(NODE, image("one"), now=1, tags=["20"])
+        rows = [PullRecord(NODE, image("one").digest, str(number), "192.0.2.7", 1, 1, 1, 1.0) for number in range(20)]
+        other = SqlMetadata(url)
+        try:
+            for step in range(60):
+                writing = asyncio.ensure_future(store.pulls.record(rows))
+                await asyncio.sleep(step * 0.0003)
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+                async with asyncio.timeout(5):
+                    await other.manifests.confirm(NODE, "20", step, "docker")
+        finally:
+            await other.close()
 
     with_metadata(url, work)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from unhub.image.errors import UsageError
+from unhub.store.sql.connection import Connection
 
 BUSY_SECONDS = 30
 """How long a writer waits for another process's transaction."""
@@ -20,7 +21,7 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
 class Database:
-    """Reads and writes in transactions. A write that ended is on the disk."""
+    """Reads and writes in transactions. A write that ended is on the disk; one whose task is cancelled leaves no lock."""
 
     def __init__(self, url: str) -> None:
         """``url`` is ``sqlite:///FOLDER/FILE`` or ``postgresql://…``. Raises :class:`UsageError` for another scheme."""
@@ -30,9 +31,11 @@ class Database:
             raise UsageError(f"cannot use the database {parsed.render_as_string()}: its scheme is not one of {', '.join(_DRIVERS)}")
         self.is_sqlite = parsed.drivername == "sqlite"
         async_url = parsed.set(drivername=driver)
-        self._reading = create_async_engine(async_url)
-        self._writing = create_async_engine(async_url, pool_size=1, max_overflow=0, pool_timeout=60) if self.is_sqlite else self._reading
+        how: dict[str, Any] = {"connect_args": {"factory": Connection}} if self.is_sqlite else {}
+        self._reading = create_async_engine(async_url, **how)
+        self._writing = self._reading
         if self.is_sqlite:
+            self._writing = create_async_engine(async_url, pool_size=1, max_overflow=0, pool_timeout=60, **how)
             _prepare_sqlite(self._reading, "BEGIN")
             _prepare_sqlite(self._writing, "BEGIN IMMEDIATE")
 
