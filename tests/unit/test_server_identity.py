@@ -80,6 +80,36 @@ def test_a_signature_becomes_a_password_and_that_a_token_until_another_worker_re
     with_identities(f"sqlite:///{tmp_path}/m.db", work)
 
 
+def test_the_holder_of_a_token_is_somebody_with_the_policies_of_now(tmp_path: Path) -> None:
+    clock = Clock()
+    allowed = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+    async def work(store: IdentityStore, metadata: MetadataStore) -> None:
+        services = await IdentityServices.open(tmp_path, store, now=clock)
+        key = await services.identities.key_of(IdentityKind.ROLE, "build")
+        role = await services.identities.create(key)
+        session = await services.identities.create_session(key, "b-7", 900)
+        caller = await services.caller(signed(session, NOW), RULES)
+        holder = services.tokens.read_bearer(services.tokens.exchange("AWS", services.password(caller).text).text)
+        principal = await services.principal(holder)
+        assert principal == caller.principal
+        assert principal is not None
+        assert (principal.arn, principal.access_key) == (f"arn:aws:sts::{key.account}:assumed-role/build/b-7", session.id)
+        assert await services.principal(services.tokens.read_bearer(services.tokens.anonymous().text)) is None
+        seen = await metadata.changes.generation()
+        await services.identities.attach(key, "all", allowed)
+        await services.apply(await metadata.changes.since(seen))
+        now = await services.principal(holder)
+        assert now is not None
+        assert [policy.name for policy in now.policies] == ["all"]
+        seen = await metadata.changes.generation()
+        await store.identities.delete(role.key)
+        await services.apply(await metadata.changes.since(seen))
+        assert await services.principal(holder) is None
+
+    with_identities(f"sqlite:///{tmp_path}/m.db", work)
+
+
 def test_a_password_ends_with_the_session_that_asked_for_it(tmp_path: Path) -> None:
     clock = Clock()
 

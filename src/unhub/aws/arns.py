@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 PARTITION: Final = "aws"
 
 ACCOUNT = re.compile(r"[0-9]{12}")
+_SESSION = re.compile(r"arn:aws:sts::[0-9]{12}:assumed-role/[^/]+/([^/]+)")
 _REPOSITORY = re.compile(r"arn:aws:ecr-public::([0-9]{12}):repository/(.+)")
 
 
@@ -31,6 +32,12 @@ def role_arn(account: str, name: str) -> str:
 def session_arn(account: str, name: str, session: str) -> str:
     """Whoever has assumed a role."""
     return f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/{session}"
+
+
+def session_of(arn: str) -> str:
+    """The name of the session that an ARN names; empty for another one."""
+    found = _SESSION.fullmatch(arn)
+    return found[1] if found else ""
 
 
 def repository_arn(account: str, name: str) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from unhub.aws.arns import session_of
 from unhub.aws.sigv4 import SignedRequest, read_claim, verify
 from unhub.aws.sigv4_rules import SigningRules
 from unhub.data.identities import identity_limits
 from unhub.mirror.authorization import Authority
 from unhub.mirror.identities import Identities
+from unhub.mirror.known_identities import KnownIdentities
 from unhub.mirror.principals import Principal
 from unhub.mirror.revoked import Revoked
 from unhub.mirror.sealing import FILE, Entropy, InstanceKey
 from unhub.mirror.signing_keys import KeyKeeper
-from unhub.mirror.tokens import PASSWORD_SECONDS, Issued, Owner, Tokens
+from unhub.mirror.tokens import PASSWORD_SECONDS, Holder, Issued, Owner, Tokens
 from unhub.server.operations.identity_actions import IdentityActions
 from unhub.store.protocols_identity import IdentityStore
 from unhub.store.records import Change, ChangeKind
@@ -50,6 +53,7 @@ class IdentityServices:
         self._facts = facts
         self.authority = Authority(facts)
         self.identities = Identities(store, instance, now=now, entropy=entropy, limits=identity_limits(facts), reserved=reserved)
+        self.known = KnownIdentities(self.identities, time.monotonic)
         self.keeper = KeyKeeper(store.signing_keys, instance, now=now, entropy=entropy)
         self.actions = IdentityActions(self.identities, self.keeper, store, now=now)
         self._entropy = entropy
@@ -81,7 +85,8 @@ class IdentityServices:
         return self._tokens
 
     async def load(self) -> None:
-        """Read keys and revocations."""
+        """Read keys and revocations, and forget who was known."""
+        self.known.forget()
         keyring, revoked = await self.keeper.load(), Revoked(await self._store.revocations.all(self._now()))
         if self._tokens is None:
             self._tokens = Tokens(keyring, revoked, now=self._now, entropy=self._entropy, facts=self._facts)
@@ -90,17 +95,27 @@ class IdentityServices:
 
     async def apply(self, changes: Iterable[Change]) -> None:
         """Read again what others have changed; for whoever watches the change table."""
-        if any(change.kind in (ChangeKind.REVOCATION, ChangeKind.SIGNING_KEY) for change in changes):
+        kinds = {change.kind for change in changes}
+        if ChangeKind.IDENTITY in kinds:
+            self.known.forget()
+        if kinds & {ChangeKind.REVOCATION, ChangeKind.SIGNING_KEY}:
             await self.load()
 
     async def caller(self, request: SignedRequest, rules: SigningRules) -> Caller:
         """Who signed a request. Raises :class:`ApiRefused` in AWS's words."""
         claim = read_claim(request, rules)
-        found = await self.identities.look_up(claim.access_key)
+        found = await self.known.look_up(claim.access_key)
         verified = verify(request, claim, found[0] if found else None, self._now(), rules)
         if found is None:
             raise LookupError("a request without a known key was verified")
         return Caller(found[1], verified.region, found[0].expires_at)
+
+    async def principal(self, holder: Holder) -> Principal | None:
+        """Who presents a token, with the policies that hold now; ``None`` for the anonymous, and where the user or role is gone."""
+        found = None if holder.anonymous else await self.known.principal(holder.unique_id)
+        if found is None:
+            return None
+        return replace(found, session=session_of(holder.arn), access_key=holder.access_key)
 
     def password(self, caller: Caller) -> Issued:
         """A password for ``docker login``, which ends with the caller's session. Whether it may be given is for the caller to ask."""
