@@ -169,6 +169,8 @@ class Serve(_Table, frozen=True, kw_only=True):
     delete: bool = True
     cache_size: str = msgspec.field(default="80%", name="cache-size")
     manifest_size: int = msgspec.field(default=8 * 1024 * 1024, name="manifest-size")
+    require_blobs: bool = msgspec.field(default=False, name="require-blobs")
+    """Whether a pushed manifest is refused where its blobs, or the manifests of an index, are not here."""
     request_log: bool = msgspec.field(default=True, name="request-log")
     mode: Literal["open", "ecr-public"] = "open"
     api_listen: tuple[str, ...] = msgspec.field(default=(), name="api-listen")

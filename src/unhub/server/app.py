@@ -13,7 +13,7 @@ from unhub.mirror.buckets import Buckets
 from unhub.mirror.memory import Memory
 from unhub.mirror.names import Mode
 from unhub.mirror.pull import Pull
-from unhub.mirror.push import Push, PushRules
+from unhub.mirror.push import Push
 from unhub.server.allowance import Allowance
 from unhub.server.callers import Callers
 from unhub.server.control_plane.hosts import ANY, Endpoint
@@ -29,6 +29,7 @@ from unhub.server.operations.actions import Actions
 from unhub.server.operations.app import OperationsApp
 from unhub.server.operations.usage import UsageActions
 from unhub.server.operator_pages import Figures, OperatorPages
+from unhub.server.pushing import push_rules, push_words
 from unhub.server.record import Recorder
 from unhub.server.request_log import RequestLog
 from unhub.server.settings import ServeSettings
@@ -187,8 +188,8 @@ async def opened(
         stack.push_async_callback(recorder.flush)
         rules = {one.rules.alias: one.rules for one in settings.upstreams}
         pull = Pull(metadata, blobs, rules, fetcher, memory, now=time.time)
-        push_rules = PushRules(manifest_size=settings.manifest_size, delete=settings.delete)
-        push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules, now=time.time)
+        words = push_words(settings)
+        push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules(settings), now=time.time, words=words)
         crowd = Crowd(lambda: open_files(settings.data / "blobs", FILES_MAX))
         access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
         registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder, enter=crowd.enter, allowance=allowance)

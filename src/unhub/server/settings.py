@@ -87,6 +87,7 @@ class ServeSettings:
     delete: bool = True
     cache_size: Capacity = field(default_factory=lambda: Capacity(share=0.8))
     manifest_size: int = 8 * 1024 * 1024
+    require_blobs: bool = False
     request_log: bool = True
     mode: Mode = Mode.OPEN
     api_listen: tuple[Listen, ...] = ()
@@ -158,6 +159,7 @@ def serve_settings(
         delete=serve.delete,
         cache_size=_cache_size(serve, where),
         manifest_size=serve.manifest_size,
+        require_blobs=serve.require_blobs,
         request_log=serve.request_log,
         mode=mode,
         api_listen=api_listen,

@@ -51,6 +51,10 @@ class Images(Protocol):
         """What at most a few hundred tags mean; those that there are."""
         ...
 
+    async def naming(self, key: RepositoryKey, blob: Digest) -> Digest | None:
+        """A manifest of the repository that names a blob, the last one that it got; ``None`` where none does."""
+        ...
+
     async def remove(self, key: RepositoryKey, names: Sequence[ImageName], now: float) -> list[Removal]:
         """Remove images, all that can be in one transaction; what became of each, in the order of ``names``.
 

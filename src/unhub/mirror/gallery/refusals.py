@@ -18,10 +18,16 @@ class Refusals:
         self._rows = api_refusals(own)
         self._reasons = failure_reasons(own)
 
-    def make(self, refusal: str, /, members: Mapping[str, str | int] | None = None, **words: object) -> ApiRefused:
-        """The refusal ``refusal`` with what is known now; ``members`` are what its shape has beside the message."""
+    def make(self, refusal: str, /, **words: object) -> ApiRefused:
+        """The refusal ``refusal`` with what is known now."""
+        return self.detailed(refusal, words)
+
+    def detailed(
+        self, refusal: str, words: Mapping[str, object], *, members: Mapping[str, str | int] | None = None, hint: str | None = None
+    ) -> ApiRefused:
+        """The same with what its shape has beside the message (``members``), and what we say beside AWS's words (``hint``)."""
         row = self._rows[refusal]
-        return ApiRefused(_filled(row.message, words), aws_code=row.code, status=row.status, members=members)
+        return ApiRefused(_filled(row.message, words), aws_code=row.code, status=row.status, hint=hint, members=members)
 
     def at_registry(self, refusal: str, /, **words: object) -> ServeError:
         """The same as the registry answers it. Raises ``LookupError`` for one that no push can meet."""

@@ -101,6 +101,20 @@ class SqlImages:
         async with self._database.read() as connection:
             return {row.name: Digest.parse(row.digest) for row in (await connection.execute(query)).all()}
 
+    async def naming(self, key: RepositoryKey, blob: Digest) -> Digest | None:
+        """See the protocol."""
+        links = repository_manifest.c
+        query = (
+            select(links.digest)
+            .join(manifest_blob, manifest_blob.c.manifest == links.digest)
+            .where(links.repository_id == repository_id(key), manifest_blob.c.blob == str(blob))
+            .order_by(links.linked_at.desc(), links.digest)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            text = (await connection.execute(query)).scalar_one_or_none()
+        return None if text is None else Digest.parse(text)
+
     async def remove(self, key: RepositoryKey, names: Sequence[ImageName], now: float) -> list[Removal]:
         """See the protocol."""
         async with self._database.write() as connection:
