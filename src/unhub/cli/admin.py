@@ -31,6 +31,6 @@ class AdminGroup(LazyGroup):
 def command() -> None:
     """Manage who may do what at a mirror that speaks ECR Public.
 
-    They are kept, and explained by `simulate`; the mirror itself asks nobody for them yet.
+    A mirror in mode ecr-public asks them at every door, one in mode open nowhere; `simulate` explains what they say.
     All commands ask the running mirror at --server, with its admin token from the data folder or UNHUB_TOKEN.
     """
