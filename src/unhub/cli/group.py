@@ -26,6 +26,7 @@ COMMANDS = {
     "login": Lazy("unhub.cli.login", "Log in to ECR Public, in the right region, where docker, podman and helm look."),
     "iam-policy": Lazy("unhub.cli.iam_policy", "Write the least IAM policy for ECR Public, or check one."),
     "setup": Lazy("unhub.cli.setup", "Insert the login into a CI's files."),
+    "run-buildspec": Lazy("unhub.cli.run_buildspec", "Run a buildspec's commands here, as CodeBuild runs them."),
     "doctor": Lazy("unhub.cli.doctor", "Explain a failed build from its log, or check this machine."),
     "limits": Lazy("unhub.cli.limits", "Show the pull limits, what is left of them, and when they will be reached."),
     "facts": Lazy("unhub.cli.facts", "List every dated fact that decisions rest on, and how to override it."),
