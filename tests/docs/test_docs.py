@@ -26,7 +26,7 @@ from unhub.image.errors import UnhubError
 from unhub.image.found import Class
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-PLANNED = {"usage", "run-buildspec", "backup", "restore"}
+PLANNED = {"usage", "backup", "restore"}
 """Commands of later versions; a page may name one only where it says that it is not there yet."""
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
