@@ -45,6 +45,9 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOGOS: Final = "/logo/"
+"""Where the logos of repositories are (:mod:`unhub.server.control_plane.logos`), in the mode that has them."""
+
 FLUSH: Final = 1.0
 HOLD_MARGIN: Final = 10.0
 """Seconds beyond the longest hold after which a fetcher that does not answer is no longer waited for."""
@@ -119,6 +122,8 @@ class App:
         try:
             if control_plane is not None and endpoint is not None:
                 await control_plane(endpoint, scope, receive, _noting(send, note))
+            elif control_plane is not None and path.startswith(LOGOS):
+                await control_plane.logo(scope, receive, _noting(send, note))
             elif path.startswith("/v2/") or path == "/v2":
                 await self._registry(scope, receive, send)
             elif path in ("/token", "/token/"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from unhub.aws.arns import session_of
 from unhub.aws.sigv4 import SignedRequest, read_claim, verify
@@ -23,6 +25,9 @@ from unhub.mirror.tokens import PASSWORD_SECONDS, Holder, Issued, Owner, Tokens
 from unhub.server.operations.identity_actions import IdentityActions
 from unhub.store.protocols_identity import IdentityStore
 from unhub.store.records import Change, ChangeKind
+
+LARGE: Final = 1 << 20
+"""Bytes of a body from which on its signature is checked in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,11 @@ class IdentityServices:
         """Who signed a request. Raises :class:`ApiRefused` in AWS's words."""
         claim = read_claim(request, rules)
         found = await self.known.look_up(claim.access_key)
-        verified = verify(request, claim, found[0] if found else None, self._now(), rules)
+        key = found[0] if found else None
+        if len(request.body) > LARGE:  # hashing it takes a while, which others need not wait
+            verified = await asyncio.to_thread(verify, request, claim, key, self._now(), rules)
+        else:
+            verified = verify(request, claim, key, self._now(), rules)
         if found is None:
             raise LookupError("a request without a known key was verified")
         return Caller(found[1], verified.region, found[0].expires_at)

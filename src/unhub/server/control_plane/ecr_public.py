@@ -109,7 +109,7 @@ class EcrPublic:
         return await read_body(arrived.receive, limit, self._room)
 
     async def _check_key(self, request: SignedRequest, rules: SigningRules) -> None:
-        if await self._services.identity.identities.look_up(read_claim(request, rules).access_key) is None:
+        if await self._services.identity.known.look_up(read_claim(request, rules).access_key) is None:
             raise rules.refuse(Cause.UNKNOWN_KEY)
 
     def _check_region(self, operation: Operation, region: str) -> None:
