@@ -187,8 +187,10 @@ class Push:
     async def _take_if_whole(self, key: RepositoryKey, manifest: Manifest, tags: Sequence[str]) -> bool:
         blobs = _needed_blobs(manifest) if self.rules.require_blobs else ()
         children = tuple(dict.fromkeys(child.digest for child in manifest.children)) if self.rules.require_blobs else ()
-        if any([await self._blobs.stat(digest) is None for digest in blobs]):
-            raise ContentMissing(blobs=await self._missing_blobs(key, manifest))
+        lost = [digest for digest in blobs if await self._blobs.stat(digest) is None]
+        missing = await self._missing_blobs(key, manifest) if lost else ()
+        if missing:
+            raise ContentMissing(blobs=missing)
         needs = Needs(blobs, children, self.rules.images_max, self.rules.tags_max)
         return await self._metadata.images.put(key, manifest, now=self._now(), tags=tags, needs=needs, create=self.rules.create)
 
