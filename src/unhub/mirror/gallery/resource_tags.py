@@ -52,8 +52,13 @@ class ResourceTags:
             raise self._refusals.make("too-many-resource-tags", most=self._most)
 
     async def remove(self, repository: Registration, keys: Iterable[str]) -> None:
-        """Remove those that are there. Raises :class:`ApiRefused` for reserved keys, or where the repository is gone."""
+        """Remove those that are there.
+
+        Raises :class:`ApiRefused` for reserved keys, for more than a repository can have, or where the repository is gone.
+        """
         names = list(keys)
+        if len(set(names)) > self._most:
+            raise self._refusals.make("too-many-resource-tags", most=self._most)
         if any(name.lower().startswith(RESERVED) for name in names):
             raise self._refusals.make("tag-invalid", reason=_RESERVED_TEXT)
         if not await self._registrations.remove_tags(repository.key, names):
