@@ -234,7 +234,15 @@ def test_an_image_whose_layer_is_missing_is_taken_with_a_warning_or_refused_wher
         assert (refused.status, refused.code) == (400, "MANIFEST_BLOB_UNKNOWN")
         assert server.ask("GET", path("incomplete")).status == 404
         push_blob(server, REPOSITORY, layer)
+        whole, absent = index(data), index(data, image().manifest)
+        for missing in (whole, absent):
+            refused = put_manifest(server, REPOSITORY, "all", missing)
+            assert (refused.status, refused.code) == (400, "MANIFEST_BLOB_UNKNOWN")
         assert put_manifest(server, REPOSITORY, "incomplete", data).status == 201
+        assert put_manifest(server, REPOSITORY, "all", absent).status == 400
+        assert put_manifest(server, REPOSITORY, "all", whole).status == 201
+        foreign = {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "digest": digest_of(fresh()), "size": 5}
+        assert put_manifest(server, REPOSITORY, "foreign", manifest(config, layers=[foreign])).status == 201
 
 
 @pytest.mark.parametrize("size", [4 * 1024 * 1024, 8 * 1024 * 1024])

@@ -11,6 +11,8 @@ from tests.kept_images import APP, NODE, REDIS, Kept, digest_of, image, index, w
 from unhub.image.digest import Digest
 from unhub.mirror.capacity import Capacity, Volume, volume_of
 from unhub.mirror.eviction import Evictor, Times
+from unhub.store.records import RepositoryKey
+from unhub.store.records_images import ImageName, Needs
 
 LARGE = 1000
 GRACE = 60.0
@@ -218,6 +220,55 @@ def test_uploads_that_no_manifest_came_for_go_after_a_day(tmp_path: Path) -> Non
         kept.later(GRACE + 1)
         await room.tend()
         assert await kept.blobs.stat(digest_of(data)) is None
+
+    with_kept(tmp_path, work)
+
+
+@pytest.mark.parametrize("by", ["digest", "last tag", "repository"])
+def test_layers_of_deleted_own_images_go_after_a_day_and_not_before(tmp_path: Path, by: str) -> None:
+    async def work(kept: Kept) -> None:
+        shared, mine = layer("shared"), layer("mine")
+        stays, goes = image("stays", shared), image("goes", shared, mine)
+        await kept.push(RepositoryKey("local", "team/stays"), "1", stays)
+        await kept.push(APP, "1", goes)
+        kept.later(10 * 86_400)
+        keeper = evictor(kept, cap=10**9)
+        await keeper.tend()
+        assert await kept.is_whole(APP, "1"), "what is used stays, however long ago it was pushed"
+        if by == "repository":
+            await kept.metadata.repositories.delete(APP)
+        else:
+            name = ImageName(goes.digest) if by == "digest" else ImageName(tag="1")
+            assert [one.whole for one in await kept.metadata.images.remove(APP, [name], kept.now())] == [True]
+        for _ in range(20):
+            kept.later(4000)
+            await keeper.tend()
+            assert await kept.there(mine) == (by != "repository"), "somebody may be pushing what uses it"
+        for _ in range(4):
+            kept.later(4000)
+            await keeper.tend()
+        assert not await kept.there(mine)
+        assert await kept.is_whole(RepositoryKey("local", "team/stays"), "1")
+        files = {path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()}
+        assert files == {digest_of(data).encoded for data in stays.blobs}
+
+    with_kept(tmp_path, work)
+
+
+def test_a_deleted_own_image_that_is_pushed_again_keeps_its_layers(tmp_path: Path) -> None:
+    async def work(kept: Kept) -> None:
+        own = await kept.push(APP, "1", image("own", layer("own")))
+        kept.later(10 * 86_400)
+        keeper = evictor(kept, cap=10**9)
+        await kept.metadata.images.remove(APP, [ImageName(own.digest)], kept.now())
+        kept.later(80_000)
+        await keeper.tend()
+        needs = Needs(blobs=tuple(digest_of(data) for data in own.blobs))
+        assert await kept.metadata.images.put(APP, own.manifest, now=kept.now(), tags=["1"], needs=needs)
+        for _ in range(50):
+            kept.later(4000)
+            await keeper.tend()
+        assert await kept.is_whole(APP, "1")
 
     with_kept(tmp_path, work)
 
