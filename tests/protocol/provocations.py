@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -157,10 +158,9 @@ def generic(operation: str, error: str) -> Provoke | None:
 
 def _unremembered(world: World, operation: str) -> Said:
     """Asked until what was known of the key a moment ago is known no more."""
-    for _ in range(200):
-        said = world.ask(operation, sensible(operation), who="fault")
-        if said.status == 500:
-            return said
+    until = time.monotonic() + 5
+    while (said := world.ask(operation, sensible(operation), who="fault")).status != 500 and time.monotonic() < until:
+        time.sleep(0.05)
     return said
 
 

@@ -80,7 +80,7 @@ def check_error(said: Said, error: str) -> None:
     shape = MODEL.shape_for(error)
     assert said.json["__type"] == error, said.body
     assert said.headers["x-amzn-errortype"] == error
-    assert said.status == (500 if shape.metadata.get("fault") else 400)
+    assert said.status == (500 if error == "ServerException" else 400)
     members = {name: value for name, value in said.json.items() if name != "__type"}
     assert members["message"]
     check_shape(shape, members, error)
