@@ -24,6 +24,7 @@ from unhub.image.manifest import OCI_INDEX, OCI_MANIFEST
 from unhub.mirror.gallery.image_tags import ImageTags
 from unhub.mirror.gallery.images import Images
 from unhub.mirror.gallery.layers import Layers, Part
+from unhub.mirror.gallery.push_words import GalleryWords
 from unhub.mirror.gallery.quotas import Quotas
 from unhub.mirror.gallery.refusals import Refusals
 from unhub.mirror.memory import Memory
@@ -50,6 +51,7 @@ class Pushed:
     metadata: SqlMetadata
     quotas: Quotas = SMALL
     delete: bool = True
+    immutable_tags: tuple[str, ...] = ()
     clock: list[float] = field(default_factory=lambda: [1000.0])
 
     def __post_init__(self) -> None:
@@ -62,9 +64,10 @@ class Pushed:
             images_max=self.quotas.images,
             tags_max=self.quotas.tags,
             whole_images=True,
+            immutable_tags=self.immutable_tags,
         )
         self.blobs, self.memory = blobs, Memory()
-        self.push = Push(self.metadata, blobs, self.folder / "uploads", self.memory, rules, now=self.now)
+        self.push = Push(self.metadata, blobs, self.folder / "uploads", self.memory, rules, now=self.now, words=GalleryWords(refusals))
         self.layers = Layers(self.push, self.metadata, blobs, refusals, self.quotas)
         self.images = Images(self.push, self.metadata.images, refusals)
         self.tags = ImageTags(self.metadata.images)
@@ -79,7 +82,7 @@ class Pushed:
 
     def worker(self) -> Pushed:
         """Another worker on the same folder: it shares nothing with this one but what is on the disk."""
-        return Pushed(self.folder, self.metadata, self.quotas, self.delete, self.clock)
+        return Pushed(self.folder, self.metadata, self.quotas, self.delete, self.immutable_tags, self.clock)
 
     async def register(self) -> None:
         """Both repositories."""

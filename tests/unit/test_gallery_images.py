@@ -21,7 +21,7 @@ from unhub.mirror.gallery.push_words import GalleryWords
 from unhub.mirror.gallery.refusals import Refusals
 from unhub.mirror.push_words import WrongDigest
 from unhub.store.records import RepositoryKey
-from unhub.store.refusals import ContentMissing, Counted, Listed, NoSuchRepository, StoreRefused, TooMany
+from unhub.store.refusals import ContentMissing, Counted, Listed, NoSuchRepository, StoreRefused, TagTaken, TooMany
 
 CONFIG, LAYER = b"{}", b"layer" * 3
 IMAGE = manifest(CONFIG, LAYER)
@@ -159,6 +159,25 @@ def test_what_was_pushed_already_is_said_so_and_nothing_becomes_younger(tmp_path
         assert [(row.tag, row.created_at, row.image.pushed_at) for row in tags] == [("1", 1000, 1000), ("2", 1100, 1000)]
 
     with_pushed(tmp_path, work)
+
+
+def test_a_tag_that_never_moves_is_said_so_and_the_others_move(tmp_path: Path) -> None:
+    async def work(here: Pushed) -> None:
+        await have(here, variant(0), tag="v1")
+        await have(here, variant(0), tag="latest")
+        error = await refused(here.images.put(here.app, variant(1), None, ImageId(tag="v1")))
+        assert error.aws_code == "ImageTagAlreadyExistsException"
+        assert (
+            error.message
+            == f"The image tag 'v1' already exists in the '{APP.path}' repository and cannot be overwritten because the tag is immutable."
+        )
+        assert (await refused(here.images.put(here.app, variant(0), None, ImageId(tag="v1")))).aws_code == "ImageAlreadyExistsException"
+        await here.images.put(here.app, variant(1), None, ImageId(tag="latest"))
+        with pytest.raises(ServeError) as at_the_registry:
+            await here.push.manifest(here.app.key, variant(1).encode(), None, tags=["v1"])
+        assert (at_the_registry.value.status, at_the_registry.value.registry_code) == (400, "TAG_INVALID")
+
+    with_pushed(tmp_path, work, immutable_tags=(f"{APP.path}:v*",))
 
 
 def test_there_are_so_many_images_and_tags_and_no_more(tmp_path: Path) -> None:
@@ -424,6 +443,7 @@ def test_the_registry_says_the_same_in_its_own_form() -> None:
         (WrongDigest(one, one), 400, "MANIFEST_INVALID", "does not match the image digest that Amazon ECR has calculated."),
         (TooMany(Counted.IMAGES, 5), 400, "DENIED", "maximum allowed number of images, 5"),
         (TooMany(Counted.TAGS, 5), 400, "DENIED", "maximum allowed number of tags, 5"),
+        (TagTaken("v1"), 400, "TAG_INVALID", "The image tag 'v1' already exists in the 'team/app' repository"),
         (Listed(one, (one,)), 400, "DENIED", f"Requested image referenced by manifest list: [{one}]"),
         (StoreRefused("something new"), 400, "DENIED", "something new"),
     ]

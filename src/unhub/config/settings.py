@@ -171,6 +171,8 @@ class Serve(_Table, frozen=True, kw_only=True):
     manifest_size: int = msgspec.field(default=8 * 1024 * 1024, name="manifest-size")
     require_blobs: bool = msgspec.field(default=False, name="require-blobs")
     """Whether a pushed manifest is refused where its blobs, or the manifests of an index, are not here."""
+    immutable_tags: tuple[str, ...] = msgspec.field(default=(), name="immutable-tags")
+    """Globs on ``NAME:TAG`` (without the alias): a tag that was pushed never moves to another image."""
     request_log: bool = msgspec.field(default=True, name="request-log")
     mode: Literal["open", "ecr-public"] = "open"
     api_listen: tuple[str, ...] = msgspec.field(default=(), name="api-listen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class PushRules:
     ``require_blobs`` refuses manifests whose config, layers or children are not here. The specification leaves that to the
     registry, and its suite pushes such "sparse" images: by default they are taken, with a warning.
 
+    ``immutable_tags`` are globs on ``NAME:TAG`` (the repository's name without its alias): such tags never move.
+
     The rest is ECR Public's way: no push makes a repository (``create``), there are at most so many images in a repository
     and tags of an image (``images_max``, ``tags_max``), and an image leaves with its last tag but stays while an index
     lists it (``whole_images``).
@@ -44,11 +47,17 @@ class PushRules:
     images_max: int | None = None
     tags_max: int | None = None
     whole_images: bool = False
+    immutable_tags: tuple[str, ...] = ()
 
     @property
     def demanding(self) -> bool:
         """Whether a manifest must be looked at before it is taken."""
-        return self.require_blobs or not self.create or self.images_max is not None or self.tags_max is not None
+        counted = self.images_max is not None or self.tags_max is not None
+        return self.require_blobs or not self.create or counted or bool(self.immutable_tags)
+
+    def is_fixed(self, key: RepositoryKey, tag: str) -> bool:
+        """Whether a tag never moves."""
+        return any(fnmatch.fnmatchcase(f"{key.path}:{tag}", pattern) for pattern in self.immutable_tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +200,8 @@ class Push:
         missing = await self._missing_blobs(key, manifest) if lost else ()
         if missing:
             raise ContentMissing(blobs=missing)
-        needs = Needs(blobs, children, self.rules.images_max, self.rules.tags_max)
+        fixed = tuple(tag for tag in tags if self.rules.is_fixed(key, tag))
+        needs = Needs(blobs, children, self.rules.images_max, self.rules.tags_max, fixed)
         return await self._metadata.images.put(key, manifest, now=self._now(), tags=tags, needs=needs, create=self.rules.create)
 
     async def _missing_blobs(self, key: RepositoryKey, manifest: Manifest) -> tuple[Digest, ...]:

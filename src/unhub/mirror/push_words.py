@@ -7,7 +7,7 @@ from typing import Protocol
 from unhub.image.digest import Digest
 from unhub.image.errors import ServeError
 from unhub.store.records import RepositoryKey
-from unhub.store.refusals import ContentMissing, Listed, NoSuchRepository, StoreRefused, TooMany
+from unhub.store.refusals import ContentMissing, Listed, NoSuchRepository, StoreRefused, TagTaken, TooMany
 
 
 class WrongDigest(StoreRefused):
@@ -42,6 +42,8 @@ def in_our_words(key: RepositoryKey, error: StoreRefused) -> ServeError:
             return ServeError(f"cannot push: there is no repository {key}", status=404, registry_code="NAME_UNKNOWN")
         case TooMany(counted=counted, most=most):
             return ServeError(f"cannot store the manifest: there may be {most} {counted}", status=400, registry_code="DENIED")
+        case TagTaken(tag=tag):
+            return ServeError(f"cannot move the tag {tag}: it never moves in {key}", status=400, registry_code="TAG_INVALID")
         case Listed(digest=digest, by=(first, *_)):
             return ServeError(f"cannot delete {digest}: {first} lists it", status=400, registry_code="DENIED")
         case _:

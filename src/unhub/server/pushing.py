@@ -20,7 +20,12 @@ GALLERY_MANIFEST_MAX: Final = 4 * 1024 * 1024
 def push_rules(settings: ServeSettings) -> PushRules:
     """The rules: in mode ``ecr-public`` what ECR Public wants of a push, else what the settings say."""
     if settings.mode is Mode.OPEN:
-        return PushRules(manifest_size=settings.manifest_size, delete=settings.delete, require_blobs=settings.require_blobs)
+        return PushRules(
+            manifest_size=settings.manifest_size,
+            delete=settings.delete,
+            require_blobs=settings.require_blobs,
+            immutable_tags=settings.immutable_tags,
+        )
     quotas = quotas_of(settings.facts)
     return PushRules(
         manifest_size=min(settings.manifest_size, GALLERY_MANIFEST_MAX),
@@ -31,6 +36,7 @@ def push_rules(settings: ServeSettings) -> PushRules:
         images_max=quotas.images,
         tags_max=quotas.tags,
         whole_images=True,
+        immutable_tags=settings.immutable_tags,
     )
 
 

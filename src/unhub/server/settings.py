@@ -88,6 +88,7 @@ class ServeSettings:
     cache_size: Capacity = field(default_factory=lambda: Capacity(share=0.8))
     manifest_size: int = 8 * 1024 * 1024
     require_blobs: bool = False
+    immutable_tags: tuple[str, ...] = ()
     request_log: bool = True
     mode: Mode = Mode.OPEN
     api_listen: tuple[Listen, ...] = ()
@@ -160,6 +161,7 @@ def serve_settings(
         cache_size=_cache_size(serve, where),
         manifest_size=serve.manifest_size,
         require_blobs=serve.require_blobs,
+        immutable_tags=serve.immutable_tags,
         request_log=serve.request_log,
         mode=mode,
         api_listen=api_listen,

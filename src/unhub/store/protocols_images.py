@@ -23,8 +23,8 @@ class Images(Protocol):
         """Store and link a manifest and point ``tags`` at it, if all that it needs is there; whether anything changed.
 
         ``create`` makes the repository where it is missing. Raises :class:`unhub.store.refusals.NoSuchRepository`,
-        :class:`~unhub.store.refusals.ContentMissing` and :class:`~unhub.store.refusals.TooMany`. All of it is one
-        transaction: what is needed cannot go between the look and the write.
+        :class:`~unhub.store.refusals.ContentMissing`, :class:`~unhub.store.refusals.TagTaken` and
+        :class:`~unhub.store.refusals.TooMany`. All of it is one transaction: what is needed cannot go between the look and the write.
         """
         ...
 

@@ -12,13 +12,15 @@ from unhub.image.digest import Digest
 class Needs:
     """What must be true for a manifest to be taken: the blobs and manifests that must be there, and how many there may be.
 
-    ``images_max`` are manifests of the repository, ``tags_max`` tags of this one; ``None``: any number.
+    ``images_max`` are manifests of the repository, ``tags_max`` tags of this one; ``None``: any number. ``fixed`` are tags
+    that must not be taken from another manifest.
     """
 
     blobs: tuple[Digest, ...] = ()
     manifests: tuple[Digest, ...] = ()
     images_max: int | None = None
     tags_max: int | None = None
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,3 +64,11 @@ class Listed(StoreRefused):
         super().__init__(f"{digest} is listed by {by[0]}")
         self.digest = digest
         self.by = by
+
+
+class TagTaken(StoreRefused):
+    """A tag means another manifest, and must go on doing so."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(f"the tag {tag} is taken")
+        self.tag = tag

@@ -15,7 +15,7 @@ from unhub.image.manifest import Manifest
 from unhub.store.protocols import MetadataStore
 from unhub.store.records import ChangeKind, RepositoryKey, Upload
 from unhub.store.records_images import ImageName, Kept, Needs
-from unhub.store.refusals import ContentMissing, Counted, NoSuchRepository, TooMany
+from unhub.store.refusals import ContentMissing, Counted, NoSuchRepository, TagTaken, TooMany
 from unhub.store.sql import images as sql_images
 
 APP = RepositoryKey("u7m1j8y0", "team/app")
@@ -126,6 +126,23 @@ def test_images_and_tags_are_counted_before_one_more_is_taken(url: str) -> None:
         assert not await put(store, one, "a", "d", needs=needs)
         assert await store.images.count(APP) == 2
         assert await store.images.count(OTHER) == 0
+
+    with_metadata(url, work)
+
+
+def test_a_fixed_tag_is_given_once_and_never_moves(url: str) -> None:
+    async def work(store: MetadataStore) -> None:
+        one, two = image("one"), image("two")
+        needs = Needs(fixed=("v1", "latest"))
+        assert await put(store, one, "v1", "moving", needs=needs)
+        assert not await put(store, one, "v1", needs=needs)
+        with pytest.raises(TagTaken) as refused:
+            await put(store, two, "moving", "v1", "new", needs=needs)
+        assert refused.value.tag == "v1"
+        assert await store.images.pointed(APP, ["v1", "moving", "new"]) == {"v1": one.digest, "moving": one.digest}
+        assert await put(store, two, "moving", "latest", needs=needs)
+        await store.images.remove(APP, names("v1"), 5)
+        assert await put(store, two, "v1", needs=needs), "what was deleted may be given again"
 
     with_metadata(url, work)
 

@@ -9,7 +9,7 @@ from unhub.image.errors import ServeError
 from unhub.mirror.gallery.refusals import Refusals
 from unhub.mirror.push_words import WrongDigest, in_our_words
 from unhub.store.records import RepositoryKey
-from unhub.store.refusals import ContentMissing, Counted, Listed, NoSuchRepository, StoreRefused, TooMany
+from unhub.store.refusals import ContentMissing, Counted, Listed, NoSuchRepository, StoreRefused, TagTaken, TooMany
 
 
 class GalleryWords:
@@ -42,6 +42,8 @@ def refusal_of(error: StoreRefused) -> tuple[str, dict[str, object]] | None:
             return "too-many-images", {"most": most}
         case TooMany(counted=Counted.TAGS, most=most):
             return "too-many-tags", {"most": most}
+        case TagTaken(tag=tag):
+            return "tag-already-exists", {"tag": tag}
         case Listed(by=by):
             return "image-is-referenced", {"digests": listed(by)}
         case _:

@@ -12,7 +12,7 @@ from unhub.image.digest import Digest
 from unhub.image.manifest import Manifest
 from unhub.store.records import ChangeKind, RepositoryKey
 from unhub.store.records_images import ImageName, ImageSummary, Needs, Removal, TaggedImage
-from unhub.store.refusals import ContentMissing, Counted, TooMany
+from unhub.store.refusals import ContentMissing, Counted, TagTaken, TooMany
 from unhub.store.sql.changes import note
 from unhub.store.sql.database import Database
 from unhub.store.sql.image_removal import remove
@@ -48,6 +48,7 @@ class SqlImages:
             moving = await _moving(connection, number, tags, digest)
             if there and not moving:
                 return False
+            await _check_fixed(connection, number, [name for name in moving if name in needs.fixed])
             await _check_counts(connection, number, digest, needs, new_image=not there, new_tags=len(moving))
             await insert_manifest(self._database, connection, manifest, now)
             await link_manifest(self._database, connection, number, digest, now)
@@ -147,6 +148,13 @@ async def _moving(connection: AsyncConnection, number: int, tags: Sequence[str],
     query = select(tag.c.name).where(tag.c.repository_id == number, tag.c.name.in_(tags), tag.c.digest == digest)
     there = set((await connection.execute(query)).scalars().all())
     return [name for name in dict.fromkeys(tags) if name not in there]
+
+
+async def _check_fixed(connection: AsyncConnection, number: int, tags: Sequence[str]) -> None:
+    query = select(tag.c.name).where(tag.c.repository_id == number, tag.c.name.in_(tags)).order_by(tag.c.name).limit(1)
+    taken = (await connection.execute(query)).scalar_one_or_none() if tags else None
+    if taken is not None:
+        raise TagTaken(taken)
 
 
 async def _check_counts(connection: AsyncConnection, number: int, digest: str, needs: Needs, *, new_image: bool, new_tags: int) -> None:
