@@ -29,7 +29,7 @@ ANSWERED = {**provocations.ANSWERED, **provocations_images.ANSWERED}
 def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
     folder = tmp_path_factory.mktemp("model")
     (folder / "data.toml").write_text(DATA + provocations_images.DATA)
-    settings = '[data]\nfile = "data.toml"\n'
+    settings = provocations_images.SETTINGS + '[data]\nfile = "data.toml"\n'
     with running_gallery(folder, users={"owner": EVERYTHING, "fault": EVERYTHING}, settings=settings) as gallery:
         made = World(gallery)
         assert made.ask("CreateRepository", {"repositoryName": HERE}).status == 200
