@@ -1,6 +1,6 @@
 """``make soak``: the long tests, recorded in docs/soak.json with commit, seed, counts and durations.
 
-``--kills N``, ``--mirror-kills N`` and ``--examples N`` make it shorter or longer; ``--seed N`` repeats a run.
+``--kills N``, ``--mirror-kills N``, ``--meter-kills N`` and ``--examples N`` make it shorter or longer; ``--seed N`` repeats a run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults.kills import FILES, kill_once, project, recover
+from tests.faults.meter_kills import kill_workers
 from tests.faults.mirror_kills import kill_many
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +82,18 @@ def mirror_kills(count: int, seed: int) -> dict[str, object]:
     return {"kills": count, "seed": seed, **seen, **done, **found, "seconds": round(time.monotonic() - start, 1)}
 
 
+def meter_kills(count: int, seed: int) -> dict[str, object]:
+    """Kill workers ``count`` times under pulls; the meters may miss what these answered in their last second, and nothing else."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        rounds = kill_workers(Path(name), count, seed)
+    failures = [one.failure for one in rounds if one.failure is not None]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    done = {"pulls answered": sum(len(one.answered) for one in rounds), "pulls lost": sum(one.missing for one in rounds)}
+    return {"kills": count, "seed": seed, **done, "failed": len(failures), "seconds": round(time.monotonic() - start, 1)}
+
+
 def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -89,6 +102,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kills", type=int, default=500)
     options.add_argument("--mirror-kills", type=int, default=200)
+    options.add_argument("--meter-kills", type=int, default=50)
     options.add_argument("--examples", type=int, default=5000)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     chosen = options.parse_args()
@@ -98,6 +112,7 @@ def main() -> int:
         "properties": examples(chosen.examples, chosen.seed),
         "kills": kills(chosen.kills, chosen.seed),
         "kills of the mirror": mirror_kills(chosen.mirror_kills, chosen.seed),
+        "kills of workers under meters": meter_kills(chosen.meter_kills, chosen.seed),
     }
     (ROOT / "docs" / "soak.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(json.dumps(record, indent=2))
