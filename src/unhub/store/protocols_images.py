@@ -52,7 +52,7 @@ class Images(Protocol):
         ...
 
     async def naming(self, key: RepositoryKey, blob: Digest) -> Digest | None:
-        """A manifest of the repository that names a blob, the last one that it got; ``None`` where none does."""
+        """One of the manifests of the repository that name a blob; ``None`` where none does."""
         ...
 
     async def remove(self, key: RepositoryKey, names: Sequence[ImageName], now: float) -> list[Removal]:

@@ -257,13 +257,13 @@ def test_an_image_says_what_kind_of_artifact_it_is(url: str) -> None:
     with_metadata(url, work)
 
 
-def test_a_blob_is_named_by_the_image_that_came_last(url: str) -> None:
+def test_a_blob_is_named_by_an_image_of_the_repository(url: str) -> None:
     async def work(store: MetadataStore) -> None:
         first, second = image("first", [LAYER]), image("second", [LAYER])
         await put(store, first, now=1)
         await put(store, second, now=2)
         await put(store, image("elsewhere", [b"other"]), now=3, key=OTHER)
-        assert await store.images.naming(APP, digest_of(LAYER)) == second.digest
+        assert await store.images.naming(APP, digest_of(LAYER)) in {first.digest, second.digest}
         assert await store.images.naming(APP, digest_of(b"config of first")) == first.digest
         assert await store.images.naming(APP, digest_of(b"other")) is None
 

@@ -77,17 +77,13 @@ class _Removing:
         return (await self._connection.execute(query)).one_or_none() is not None
 
     async def _tags(self, digest: str, most: int | None = None) -> tuple[str, ...]:
-        query = select(tag.c.name).where(tag.c.repository_id == self._number, tag.c.digest == digest).order_by(tag.c.name).limit(most)
-        return tuple((await self._connection.execute(query)).scalars().all())
+        """Sorted here: SQLite would look through all tags of the repository to have them in order."""
+        query = select(tag.c.name).where(tag.c.repository_id == self._number, tag.c.digest == digest).limit(most)
+        return tuple(sorted((await self._connection.execute(query)).scalars().all()))
 
     async def _listing(self, digest: str) -> tuple[Digest, ...]:
         """The indexes of the repository that list a manifest, a few of them."""
-        links = repository_manifest.c
-        query = (
-            select(manifest_child.c.parent)
-            .join(repository_manifest, links.digest == manifest_child.c.parent)
-            .where(manifest_child.c.child == digest, links.repository_id == self._number)
-            .order_by(manifest_child.c.parent)
-            .limit(10)
-        )
-        return tuple(Digest.parse(text) for text in (await self._connection.execute(query)).scalars().all())
+        links, parent = repository_manifest.c, manifest_child.c.parent
+        here = select(links.digest).where(links.repository_id == self._number, links.digest == parent).exists()
+        query = select(parent).where(manifest_child.c.child == digest, here).limit(10)
+        return tuple(Digest.parse(text) for text in sorted((await self._connection.execute(query)).scalars().all()))

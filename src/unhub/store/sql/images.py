@@ -104,14 +104,9 @@ class SqlImages:
 
     async def naming(self, key: RepositoryKey, blob: Digest) -> Digest | None:
         """See the protocol."""
-        links = repository_manifest.c
-        query = (
-            select(links.digest)
-            .join(manifest_blob, manifest_blob.c.manifest == links.digest)
-            .where(links.repository_id == repository_id(key), manifest_blob.c.blob == str(blob))
-            .order_by(links.linked_at.desc(), links.digest)
-            .limit(1)
-        )
+        links, named = repository_manifest.c, manifest_blob.c
+        linked = select(links.digest).where(links.repository_id == repository_id(key), links.digest == named.manifest).exists()
+        query = select(named.manifest).where(named.blob == str(blob), linked).limit(1)
         async with self._database.read() as connection:
             text = (await connection.execute(query)).scalar_one_or_none()
         return None if text is None else Digest.parse(text)
@@ -213,7 +208,10 @@ async def _summaries(connection: AsyncConnection, key: RepositoryKey, digests: S
 
 
 def _sizes(key: RepositoryKey, digests: Sequence[str]) -> Any:
-    """Bytes of the blobs of each, or of the largest below it that the repository has."""
+    """Bytes of the blobs of each, or of the largest below it that the repository has.
+
+    What the repository has is asked for each child: SQLite would begin a join with all manifests of the repository.
+    """
     links = repository_manifest.alias("links")
     mine = links.c.repository_id == repository_id(key)
     top = select(links.c.digest.label("top"), links.c.digest.label("node"), literal(0).label("depth"))
@@ -222,8 +220,7 @@ def _sizes(key: RepositoryKey, digests: Sequence[str]) -> Any:
         select(below.c.top, manifest_child.c.child, below.c.depth + 1)
         .select_from(below)
         .join(manifest_child, manifest_child.c.parent == below.c.node)
-        .join(links, and_(links.c.digest == manifest_child.c.child, mine))
-        .where(below.c.depth < DEPTH_MAX)
+        .where(below.c.depth < DEPTH_MAX, select(links.c.digest).where(mine, links.c.digest == manifest_child.c.child).exists())
     )
     tree = below.union(next_)
     own = select(func.coalesce(func.sum(manifest_blob.c.size), 0)).where(manifest_blob.c.manifest == tree.c.node).scalar_subquery()
