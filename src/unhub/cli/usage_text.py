@@ -15,6 +15,8 @@ SHOWN_MAX = 20
 """Callers of whom it is shown what is left."""
 
 ANONYMOUS = "(anonymous)"
+WHOSE = {"anonymous": "each address without a login", "account": "each account", "aws": "each caller inside AWS"}
+
 OTHERS = "(others)"
 """A crowd that was counted without addresses or repositories."""
 
@@ -58,19 +60,29 @@ def _name(field: str, text: str) -> str:
 
 def _limits(answer: Row) -> Iterator[str]:
     terms, found = cast(Row, answer["terms"]), cast("list[Row]", answer["limits"])
-    if not found:
-        if terms["profile"] == "none":
-            yield "no terms are in force: nobody is refused (--terms aws-2026-11 reckons with those of ECR Public)"
+    rates = cast("list[Row]", terms["rates"])
+    if not found and not rates:
+        yield "no terms are in force: nobody is refused (--terms aws-2026-11 reckons with those of ECR Public)"
         return
-    yield f"limits of {printable(str(terms['profile']))} in {found[0]['month']}{'' if terms['in_force'] else ', which are not in force'}:"
+    force = "" if terms["in_force"] else ", which are not in force"
+    yield f"limits of {printable(str(terms['profile']))}{force}:"
+    for row in rates:
+        yield f"  {WHOSE[row['caller']]}: {_a_second(row['pulls_a_second'])}, {int(row['at_once']):,} at once after a rest"
+    if rates:
+        head = "a HEAD of a manifest is one, too" if terms["head_counts"] else "a HEAD is none"
+        yield f"  pulls are GETs of manifests, {head} (that, and how many come at once, is unverified of ECR Public)"
     for row in found[:SHOWN_MAX]:
         used, limit = int(row["counted_bytes"]), int(row["limit_bytes"])
         who = f"{'account' if row['caller'] == 'account' else 'address'} {printable(str(row['who'])) or OTHERS}"
         above = "more is refused" if row["above"] == "refused" else "more has its price"
         left = bytes_text(int(row["left_bytes"]))
-        yield f"  {who}: {bytes_text(used)} of {bytes_text(limit)} ({share(used, limit)}), {left} left; {above}"
+        yield f"  {who}, {row['month']}: {bytes_text(used)} of {bytes_text(limit)} ({share(used, limit)}), {left} left; {above}"
     if len(found) > SHOWN_MAX:
         yield f"  and {count(len(found) - SHOWN_MAX, 'caller')} that used less"
+
+
+def _a_second(pulls: float) -> str:
+    return f"{pulls:g} {'pull' if pulls == 1 else 'pulls'} a second"
 
 
 def _costs(answer: Row) -> Iterator[str]:

@@ -7,7 +7,8 @@ from datetime import date
 from typing import Final, Protocol
 
 from unhub.data.terms import Price, TermsData
-from unhub.mirror.allowances import Allowances
+from unhub.mirror.allowances import Allowances, Kind
+from unhub.mirror.buckets import SECOND, Rate
 from unhub.mirror.month_totals import EPOCH, Month
 from unhub.mirror.usage import MONTHS_MAX, Asked, Cost, Left, Usage, months, usage
 from unhub.server.operations.actions import bad
@@ -65,7 +66,10 @@ class UsageActions:
         rules = profile_allowances(self._data, profile) if profile else self._rules
         await self._flush()
         found = await usage(self._meters, asked, rules)
-        terms = {"profile": rules.profile, "in_force": not profile or rules == self._rules, "head_counts": rules.counts_head}
+        terms = {
+            **{"profile": rules.profile, "in_force": not profile or rules == self._rules, "head_counts": rules.counts_head},
+            "rates": [_rate(kind, rate) for kind, rate in rules.rates.items() if rate is not None],
+        }
         return {
             **{"since": _day(asked.first), "until": _day(asked.last), "by": list(asked.by)},
             **{"rows": _rows(found, asked.by), "more": found.more, "total": _sums(found.total), "terms": terms},
@@ -127,6 +131,10 @@ def _sums(row: MeterSum) -> dict[str, object]:
         "exempt_pulls": row.exempt_pulls,
         "exempt_bytes": row.exempt_bytes,
     }
+
+
+def _rate(kind: Kind, rate: Rate) -> dict[str, object]:
+    return {"caller": kind.value, "pulls_a_second": round(SECOND / rate.gap, 6), "at_once": rate.burst}
 
 
 def _left(one: Left) -> dict[str, object]:
