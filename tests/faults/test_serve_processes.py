@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import http.client
+import os
 import random
 import resource
 import signal
@@ -23,6 +24,7 @@ from tests.hub import docker_hub, ecr_public
 from tests.mirror import Mirror, is_running, running_mirror, wait_until
 from unhub.demo.handles import Hub
 from unhub.demo.images import File, Image, image, layer
+from unhub.server.heartbeat import LOOK, MISSES
 
 NODE = "/v2/library/node/manifests/20-alpine"
 SIZE = 6_000_000
@@ -127,6 +129,31 @@ def test_what_is_kept_is_served_while_there_is_no_fetcher(tmp_path: Path) -> Non
         assert mirror.get("/metrics").status == 200
         assert mirror.metrics["unhub_fetcher_up"] == 0
         mirror.kill("fetcher", signal.SIGCONT)
+
+
+def test_processes_that_hang_are_replaced(tmp_path: Path) -> None:
+    with docker_hub() as hub, running_mirror(tmp_path, hub) as mirror:
+        hung = {name: mirror.kill(name, signal.SIGSTOP) for name in ("fetcher", "worker 1")}
+        for name, pid in hung.items():
+            wait_until(lambda name=name, pid=pid: mirror.processes.get(name, pid) != pid)
+            assert f"the {name} hangs and is killed" in mirror.stderr
+            assert not is_running(pid)
+        assert mirror.get(NODE).status == 200
+
+
+def test_a_machine_that_stood_still_has_hung_nobody(tmp_path: Path) -> None:
+    """All of it is stopped for longer than one process may hang, as by Ctrl-Z; then the supervisor goes on first."""
+    with docker_hub() as hub, running_mirror(tmp_path, hub) as mirror:
+        before = mirror.processes
+        for pid in before.values():
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep((MISSES + 2) * LOOK)
+        for name in ("supervisor", "worker 1", "fetcher"):
+            os.kill(before[name], signal.SIGCONT)
+        assert mirror.get(NODE).status == 200
+        time.sleep(2 * LOOK)
+        assert mirror.processes == before
+        assert "hangs" not in mirror.stderr
 
 
 def test_nobody_is_orphaned_when_the_supervisor_is_killed_and_all_is_there_again(tmp_path: Path) -> None:

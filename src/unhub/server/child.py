@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from unhub.image.errors import UnhubError
+from unhub.server.heartbeat import keep_telling
 from unhub.server.messages import described, to_standard_error
 
 DRAIN: Final = 30
@@ -24,6 +25,9 @@ ORPHAN: Final = 5
 GRACE: Final = 10
 """Seconds after which a child that did not end in time is ended by the system."""
 
+READY: Final = b"r"
+"""What a child writes once it serves; other bytes are its heartbeat."""
+
 END: Final = signal.SIGUSR1
 """What the supervisor ends a child with."""
 
@@ -33,11 +37,11 @@ Main = Callable[[Callable[[], None], asyncio.Event], Awaitable[None]]
 
 @dataclass(slots=True)
 class Child:
-    """A running child. ``ready`` is a pipe that tells of one byte once it serves, and of its end."""
+    """A running child. ``pipe`` tells once that it serves, again and again that it does not hang, and of its end."""
 
     name: str
     pid: int
-    ready: int
+    pipe: int
     is_ready: bool = False
     is_ending: bool = False
 
@@ -113,7 +117,7 @@ def _run(main: Main, alive: Alive, writing: int) -> int:
     stop = asyncio.Event()
 
     def ready() -> None:
-        os.write(writing, b"r")
+        os.write(writing, READY)
 
     def end(seconds: int) -> None:
         signal.alarm(seconds + GRACE)
@@ -125,6 +129,8 @@ def _run(main: Main, alive: Alive, writing: int) -> int:
 
     loop.add_signal_handler(END, lambda: end(DRAIN))
     loop.add_reader(alive.reading, orphaned)
+    os.set_blocking(writing, False)
+    keep_telling(loop, writing)
     loop.run_until_complete(main(ready, stop))
     return 0
 

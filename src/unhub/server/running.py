@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import socket
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def serve(
         sow_seeds(settings)
         token = admin_token(settings.data)
         _preload(settings.mode)
+        _allow_many_files()
         supervisor = Supervisor(settings, sockets, token, _unheard(say), reload, login=login, api_sockets=api_sockets)
         return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token", api_urls)))
 
@@ -115,3 +117,10 @@ def _preload(mode: Mode) -> None:
     if mode is Mode.ECR_PUBLIC:
         import_module("unhub.server.control_plane.discovery").found_handlers()
         import_module("unhub.aws.sigv4").preload()
+
+
+def _allow_many_files() -> None:
+    """A connection is an open file: as many as the system allows, where a shell or service manager says 1,024."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -21,8 +20,9 @@ import msgspec
 
 from unhub.image.errors import UnhubError
 from unhub.mirror.buckets import Buckets
-from unhub.server.child import DRAIN, END, GRACE, Alive, Child, fork
+from unhub.server.child import DRAIN, END, GRACE, READY, Alive, Child, fork
 from unhub.server.counters import Counters
+from unhub.server.heartbeat import Heartbeats
 from unhub.server.settings import ServeSettings
 
 START_SECONDS: Final = 30.0
@@ -74,13 +74,13 @@ class Supervisor:
         self._old_settings: ServeSettings | None = None
         self._waiting: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._heartbeats = Heartbeats()
         self._selector = selectors.DefaultSelector()
         self._signals_in, self._signals_out = socket.socketpair()
 
     def run(self, ready: Callable[[], None]) -> int:
         """Start everything, call ``ready``, and return the signal that ended it. Raises :class:`StartFailed`."""
         self._hear_signals()
-        _allow_many_files()
         try:
             self._start_fetcher()
             for number in range(self._settings.workers):
@@ -101,14 +101,15 @@ class Supervisor:
 
     def _loop(self) -> int:
         while True:
-            for number in self._wait(self._next_start()):
+            for number in self._wait(self._next_turn()):
                 if number in (signal.SIGTERM, signal.SIGINT):
                     return number
                 if number == signal.SIGHUP:
                     self._replace_all()
+            self._end_hanging()
             self._start_waiting()
 
-    def _wait(self, seconds: float | None) -> list[int]:
+    def _wait(self, seconds: float) -> list[int]:
         """The signals that came, after children were looked at; waits for something at most so long."""
         numbers: list[int] = []
         for key, _ in self._selector.select(seconds):
@@ -121,14 +122,17 @@ class Supervisor:
         return numbers
 
     def _hear(self, child: Child) -> None:
-        """A child is ready, or its pipe ended with it."""
+        """A child is ready, tells that it does not hang, or its pipe ended with it."""
         with suppress(BlockingIOError):
-            if os.read(child.ready, 1):
+            said = os.read(child.pipe, 256)
+            if not said:
+                self._selector.unregister(child.pipe)
+                return
+            self._heartbeats.heard(child.pid)
+            if READY in said:
                 child.is_ready = True
                 self._failures.pop(child.name, None)
                 self._end_replaced(child)
-        if child.ready in self._selector.get_map():
-            self._selector.unregister(child.ready)
 
     def _end_replaced(self, new: Child) -> None:
         for child in self._children.values():
@@ -147,17 +151,26 @@ class Supervisor:
     def _gone(self, child: Child, status: int) -> None:
         del self._children[child.pid]
         self._slots.pop(child.pid, None)
-        if child.ready in self._selector.get_map():
-            self._selector.unregister(child.ready)
-        os.close(child.ready)
+        if child.pipe in self._selector.get_map():
+            self._selector.unregister(child.pipe)
+        os.close(child.pipe)
         if child.is_ending or any(other.name == child.name for other in self._children.values()):
             return
         failures = self._failures[child.name] = self._failures.get(child.name, 0) + 1
         self._waiting[child.name] = time.monotonic() + min(0.05 * 2.0 ** (failures - 1), AGAIN_MAX)
         self._say(f"the {child.name} ended unexpectedly ({_how(status)}); another one is started")
 
-    def _next_start(self) -> float | None:
-        return max(0.0, min(self._waiting.values()) - time.monotonic()) if self._waiting else None
+    def _end_hanging(self) -> None:
+        """A child whose loop does not turn is killed, so that another one takes its place; those that are ending have a time for it."""
+        watched = {child.pid: child for child in self._children.values() if not child.is_ending}
+        for pid in self._heartbeats.hanging(watched):
+            self._say(f"the {watched[pid].name} hangs and is killed")
+            watched[pid].kill()
+
+    def _next_turn(self) -> float:
+        """Seconds until a child is to be started or looked at."""
+        starts = (at - time.monotonic() for at in self._waiting.values())
+        return max(0.0, min((self._heartbeats.next_look, *starts)))
 
     def _start_waiting(self) -> None:
         now = time.monotonic()
@@ -212,11 +225,11 @@ class Supervisor:
         self._signals_in.close()
         self._signals_out.close()
         for child in self._children.values():
-            os.close(child.ready)
+            os.close(child.pipe)
 
     def _add(self, child: Child) -> None:
         self._children[child.pid] = child
-        self._selector.register(child.ready, selectors.EVENT_READ, child)
+        self._selector.register(child.pipe, selectors.EVENT_READ, child)
         self._note_processes()
 
     def _note_processes(self) -> None:
@@ -281,13 +294,6 @@ class Supervisor:
 def _lasting(settings: ServeSettings) -> dict[str, Any]:
     """What stays as it was when the server was started."""
     return {name: getattr(settings, name) for name in ("listen", "api_listen", "data", "workers", "mode")}
-
-
-def _allow_many_files() -> None:
-    """A connection is an open file: as many as the system allows, where a shell or service manager says 1,024."""
-    with suppress(OSError, ValueError):
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _heard(number: int, frame: object) -> None:
