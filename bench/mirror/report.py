@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.mirror import coalescing, memory, peers, speed, storm, zb
+from bench.mirror import coalescing, memory, metering, peers, speed, storm, zb
 from bench.mirror.coalescing import MB
 from bench.mirror.samples import Samples, ratio, table, verdict
 
@@ -51,7 +51,7 @@ def say(text: str) -> None:
 def sections(scope: Scope) -> list[str]:
     """Everything about the mirror, in Markdown."""
     lines = ["## The mirror", "", *_about(scope)]
-    for measure in (_storms, _coalescing, _manifests, _blobs, _memory, *(() if scope.quick else (_zb,))):
+    for measure in (_storms, _coalescing, _manifests, _metering, _blobs, _memory, *(() if scope.quick else (_zb,))):
         say(measure.__name__.strip("_"))
         lines += ["", *measure(scope)]
     return lines
@@ -256,6 +256,26 @@ def _manifests(scope: Scope) -> list[str]:
     ]
     cost = 100 * (ratio(found["unhub, no request log"], ours).median - 1)
     return [*lines, f"Goals: {'; '.join(told)}. The request log costs {cost:.0f} % of the requests a second here."]
+
+
+def _metering(scope: Scope) -> list[str]:
+    alone, whole = metering.in_process(scope.runs).figures, metering.whole(scope.runs, scope.wrk_seconds).figures
+    request = Samples([1e6 / rate for rate in whole[metering.METERED].values])
+    meters = Samples([a - b for a, b in zip(alone[metering.METERED].values, alone[metering.WITHOUT].values, strict=True)])
+    share = Samples([100 * part for part in ratio(meters, request).values])
+    slower = Samples([100 * (1 - one) for one in ratio(whole[metering.HELD], whole[metering.METERED]).values])
+    return [
+        "### Metering and terms",
+        "",
+        f"The app of a worker without a server answers {metering.REQUESTS:,} times a manifest that is ready, to twenty addresses; then wrk asks whole mirrors, as above. The terms' figures are out of reach: everything is looked up, nobody is refused.",
+        "",
+        *table(
+            ("", "µs a request, the app alone", "requests a second, whole"),
+            [[name, alone[name].shown(2), whole[name].shown() if name in whole else ""] for name in alone],
+        ),
+        "",
+        f"Metering takes {meters.shown(2)} µs of the {request.shown(1)} µs of a request: {share.shown(1)} %. Goal: under 10 % — {verdict(share.median < 10)}. Terms cost {slower.shown(0)} % of the requests a second.",
+    ]
 
 
 def _blobs(scope: Scope) -> list[str]:
