@@ -115,13 +115,15 @@ def running_mirror(
     data: Path | None = None,
     listen: str | None = "localhost:0",
     env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Generator[Mirror]:
     """``unhub serve`` for as long as the body runs; ``folder`` is for its output, and its data unless ``data`` is another.
 
     ``upstream`` and ``fallbacks`` are stand-ins, or URLs; ``None`` lets ``arguments`` or ``env`` say where to pull from.
+    ``prefix`` is a program that runs the command, such as ``nsenter``.
     """
     ready = folder / "mirror.ready"
-    command: list[str] = [sys.executable, "-m", "unhub", "serve", "--data", str(data or folder / "data"), "--ready-file", str(ready)]
+    command: list[str] = [*prefix, sys.executable, "-m", "unhub", "serve", "--data", str(data or folder / "data"), "--ready-file", str(ready)]
     command += [] if listen is None else ["--listen", listen]
     command += [] if upstream is None else ["--upstream", upstream if isinstance(upstream, str) else upstream.url]
     for fallback in fallbacks:

@@ -78,6 +78,11 @@ class Machine:
         trust = {"SSL_CERT_FILE": str(self._authorities)} if self._authorities else {}
         return {**kept, **trust, "HOME": str(self.home), "DOCKER_CONFIG": str(self.home / ".docker"), "TMPDIR": str(self.folder)}
 
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What runs a program of the test's own with this machine's host names, in the place of the program itself."""
+        return ("unshare", "-m", "sh", "-c", 'mount --make-rprivate / && mount --bind "$0" /etc/hosts && exec "$@"', f"{self.folder}/hosts")
+
     def run(
         self, command: Sequence[str | Path], *, stdin: str = "", timeout: float = 120, folder: Path | None = None, **environment: str
     ) -> Ended:
