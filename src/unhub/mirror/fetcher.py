@@ -12,9 +12,11 @@ from unhub.image.manifest import Descriptor
 from unhub.mirror.blobs import BlobFetcher, BlobFlight, BlobSource
 from unhub.mirror.budget import Ledger
 from unhub.mirror.flights import Flights
-from unhub.mirror.manifests import FetchedTag, ManifestFetcher, Prospect, Upstream
+from unhub.mirror.manifests import FetchedTag, ManifestFetcher
 from unhub.mirror.negative import NegativeAnswers
+from unhub.mirror.prospect import Prospect
 from unhub.mirror.source import Gone, Unavailable
+from unhub.mirror.sources import Upstream
 from unhub.store.protocols import MetadataStore
 from unhub.store.records import Priority, RepositoryKey, StoredManifest
 
@@ -159,7 +161,7 @@ class Fetcher:
             return sorted(found)
 
         try:
-            await self.manifests.check_listable(upstream, key)
+            await self.manifests.publicity.check_listable(upstream, key)
             if self._list_flights.get(key) is None:
                 _check_room(self._list_flights)
             return await asyncio.shield(self._list_flights.join(key, lambda: source.ask(listed)))
@@ -177,7 +179,7 @@ class Fetcher:
             return await source.registry.referrers(source.place.reference(key.path, digest), digest)
 
         try:
-            await self.manifests.check_listable(upstream, key)
+            await self.manifests.publicity.check_listable(upstream, key)
             if self._referrer_flights.get((key, digest)) is None:
                 _check_room(self._referrer_flights)
             return await asyncio.shield(self._referrer_flights.join((key, digest), lambda: source.ask(attached)))
@@ -247,7 +249,7 @@ class Fetcher:
         """
         source = upstream.source
         try:
-            await self.manifests.check_listable(upstream, key)
+            await self.manifests.publicity.check_listable(upstream, key)
             if await self._metadata.blobs.linked(key, digest):
                 return
             await source.ask(lambda: source.registry.head_blob(source.place.reference(key.path, digest), digest))

@@ -14,9 +14,9 @@ from unhub.image.digest import Digest
 from unhub.image.manifest import Descriptor
 from unhub.image.reference import Reference
 from unhub.mirror.budget import Ledger
-from unhub.mirror.manifests import Fallback, Upstream
 from unhub.mirror.pace import Pace
 from unhub.mirror.source import Source
+from unhub.mirror.sources import Fallback, Upstream
 from unhub.registry.answers import Fetched, Head
 from unhub.registry.blobs import Begun
 from unhub.registry.client import RegistryClient

@@ -16,11 +16,12 @@ from unhub.mirror.blobs import BlobFetcher, BlobFlight
 from unhub.mirror.budget import Ledger
 from unhub.mirror.fetcher import Fetcher
 from unhub.mirror.freshness import Freshness
-from unhub.mirror.manifests import Fallback, ManifestFetcher, Upstream
+from unhub.mirror.manifests import ManifestFetcher
 from unhub.mirror.memory import Memory
 from unhub.mirror.pace import Pace
 from unhub.mirror.pull import Pull
 from unhub.mirror.source import Source
+from unhub.mirror.sources import Fallback, Upstream
 from unhub.mirror.upstream import FallbackRules, Place, UpstreamRules
 from unhub.registry.client import ClientSettings, RegistryClient
 from unhub.registry.credentials import Credential, Credentials, NoCredentials
