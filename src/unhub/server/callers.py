@@ -27,11 +27,15 @@ Header = tuple[bytes, bytes]
 
 
 class Caller(NamedTuple):
-    """An address, what is counted as one caller of it, and whether that is inside AWS."""
+    """What is counted as one caller, its address, whether that is inside AWS, and whether what it gets counts toward no limit.
 
-    address: str
+    In the order of what makes a :class:`Note`.
+    """
+
     counted: str
+    address: str
     in_region: bool
+    exempt: bool
 
 
 class Callers:
@@ -50,6 +54,7 @@ class Callers:
         exempts: bool = True,
     ) -> None:
         self._proxies = proxies or Networks()
+        self._has_proxies = bool(self._proxies)
         self._header = header.encode("ascii")
         self._in_region = in_region or Networks()
         self._exempts = exempts
@@ -59,10 +64,11 @@ class Callers:
     def note(self, scope: dict[str, Any]) -> Note:
         """A note about a request, with who sent it."""
         client = scope.get("client")
-        caller = self._of(client[0] if client else "")
-        if self._proxies and self._is_proxy(caller.address):
+        host = client[0] if client else ""
+        caller = self._known.get(host) or self._of(host)
+        if self._has_proxies and self._is_proxy(caller.address):
             caller = self._behind_proxy(caller.address, scope["headers"])
-        return Note(caller.counted, caller.address, in_region=caller.in_region, exempt=caller.in_region and self._exempts)
+        return Note(*caller)
 
     def _of(self, host: str) -> Caller:
         found = self._known.get(host)
@@ -70,9 +76,9 @@ class Callers:
             if len(self._known) >= KEPT_MAX:
                 self._known.clear()
             address = parse_address(host)
-            found = self._known[host] = Caller(
-                host[:64] if address is None else str(address), caller_of(host), address is not None and address in self._in_region
-            )
+            shown = host[:64] if address is None else str(address)
+            inside = address is not None and address in self._in_region
+            found = self._known[host] = Caller(caller_of(host), shown, inside, inside and self._exempts)
         return found
 
     def _is_proxy(self, text: str) -> bool:

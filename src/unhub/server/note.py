@@ -17,7 +17,7 @@ class Note:
 
     __slots__ = ("account", "address", "bytes", "cache", "caller", "door", "exempt", "in_region", "name", "reference", "status")
 
-    def __init__(self, caller: str, address: str = "", *, in_region: bool = False, exempt: bool = False) -> None:
+    def __init__(self, caller: str, address: str = "", in_region: bool = False, exempt: bool = False) -> None:
         self.status = 0
         self.bytes = 0
         self.door = ""
