@@ -29,4 +29,4 @@ def test_tier_a_comes_first(tmp_path: Path) -> None:
 
 def test_the_page_in_the_documentation_is_current(tmp_path: Path) -> None:
     expected = unhub("formats", "--format", "markdown", cwd=tmp_path).text
-    assert PAGE.read_text("utf-8") == expected, "run: unhub formats --format markdown > docs/reference/formats.md"
+    assert PAGE.read_text("utf-8") == expected, "run: python -m scripts.formats"

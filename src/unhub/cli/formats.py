@@ -20,9 +20,13 @@ def command(form: str) -> int:
 
     Tier A is complete to the last rule; tier B covers the positions named.
     """
-    formats = sorted((entry.format for entry in entries()), key=lambda one: (one.tier, one.name))
-    write({"table": _table, "json": _json, "markdown": markdown}[form](formats))
+    write({"table": _table, "json": _json, "markdown": markdown}[form](shown()))
     return 0
+
+
+def shown() -> list[Format]:
+    """Every format, in the order in which they are shown."""
+    return sorted((entry.format for entry in entries()), key=lambda one: (one.tier, one.name))
 
 
 def _table(formats: list[Format]) -> str:
@@ -53,7 +57,7 @@ def markdown(formats: list[Format]) -> str:
 def _page(formats: list[Format]) -> Iterator[str]:
     yield "# Formats"
     yield ""
-    yield "<!-- Written by `unhub formats --format markdown`; a test compares. -->"
+    yield "<!-- Written by `python -m scripts.formats`; a test compares. -->"
     yield ""
     yield "What unhub understands. Tier A is complete to the last rule; tier B covers the positions named here."
     yield "A file is looked at when its name matches, and, where the name is not enough, its content does too."

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+
+from msgspec import Struct
 
 from unhub.formats._bake_dockerfile import inline_findings
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, use_in
 from unhub.formats._hcl.images import images, known_text, skipped, starts_with
 from unhub.formats._hcl.nodes import Call, Other, Reference, Template
 from unhub.formats._hcl.values import Value, Values, children, is_empty
+from unhub.formats._lazy import lazy
 from unhub.formats._text import Mapped, Piece, decode
 from unhub.formats._yaml.nodes import Document, Mapping, Node, Pair, Scalar, Sequence
 from unhub.image.errors import InvalidReference
@@ -27,8 +28,7 @@ _REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/|[^/]*\.git(?:#|$)")
 _DEPTH_MAX = 20
 
 
-@dataclass(slots=True)
-class Target:
+class Target(Struct):
     """A target: its name and the bodies that were written for it, one after another."""
 
     name: str
@@ -61,7 +61,7 @@ class Bake:
                 target.bodies += [body for body in bodies if isinstance(body, Mapping)]
         return targets
 
-    @cached_property
+    @lazy
     def variables(self) -> dict[str, Node]:
         """The defaults of variables, and other attributes at the top, which are variables too."""
         found = {pair.name or "": pair.value for pair in self.root.pairs if not isinstance(pair.value, Mapping)}
@@ -83,7 +83,7 @@ class Bake:
                 waiting += [node.text for node in target.lookup("inherits") for node in _texts(node)]
         return line
 
-    @cached_property
+    @lazy
     def heirs(self) -> dict[str, list[str]]:
         """For each target its own name and the names of those that inherit from it."""
         heirs: dict[str, list[str]] = {name: [] for name in self.targets}
@@ -188,7 +188,7 @@ class _Reader:
                 reason = "an argument of a Dockerfile that cannot be read here; if a FROM uses it, change it by hand"
                 yield skipped(self.data, option, where, Class.VARIABLE, reason)
 
-    @cached_property
+    @lazy
     def _inline_dockerfiles(self) -> list[Template]:
         found: list[Template] = []
         for heir in self.bake.heirs[self.target.name]:
@@ -196,7 +196,7 @@ class _Reader:
             found += _texts(nearest) if nearest is not None else ()
         return found
 
-    @cached_property
+    @lazy
     def _dockerfiles(self) -> list[str]:
         """The paths of the Dockerfiles that this target and its heirs build."""
         paths: list[str] = []

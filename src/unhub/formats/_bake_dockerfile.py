@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from unhub.formats._hcl.nodes import Interpolation, Template
 from unhub.formats._hcl.values import Values, interpolation_span

@@ -14,10 +14,9 @@ _FIELDS = (Role.REGISTRY, Role.REPOSITORY, Role.TAG, Role.DIGEST)
 
 def written(parts: Sequence[Part]) -> str:
     """The reference that parts spell, as far as they are known."""
-    fields = {role: [part for part in parts if part.role is role] for role in _FIELDS}
-    if not fields[Role.REPOSITORY]:
-        return "".join(part.text for part in parts)
-    registry, repository, tag, digest = ("".join(part.text for part in fields[role]) for role in _FIELDS)
+    if not any(part.role is Role.REPOSITORY for part in parts):
+        return "".join([part.text for part in parts])
+    registry, repository, tag, digest = ("".join(part.text for part in parts if part.role is role) for role in _FIELDS)
     name = f"{registry}/{repository}" if registry else repository
     return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
 

@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+
+from msgspec import Struct
 
 from unhub.formats._format import NO_EXTENSION, Entry, entries
-from unhub.image.source import Source
+from unhub.image.source import FormatSettings, Source
 
 _ENDING = re.compile(r"\*\.[^*?\[\]./]+")
 _WILD = re.compile(r"[*?\[]")
+_CLASS = re.compile(r"\[[^\]]*\]|[*?]")
+
+_FOLDERS_KEPT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class _Globs:
+class _Glob(Struct, frozen=True):
+    """A glob that is none of a bare name or ending, and the format it belongs to.
+
+    ``literal`` occurs in everything it matches.
+    """
+
+    number: int
+    glob: str
+    literal: str
+
+    def matches(self, text: str) -> bool:
+        return fnmatch.fnmatchcase(text, self.glob)
+
+
+class _Globs(Struct, frozen=True):
     """The globs of all formats, sorted so that a path is looked up more often than it is matched.
 
-    ``endings`` and ``names`` hold formats by number; ``wild`` and ``paths`` are patterns for
-    the rest, each with the format it belongs to; ``any_wild`` and ``any_path`` match what any of them does.
+    ``endings`` and ``names`` hold formats by number; ``wild`` are globs on names, of which ``any_wild`` finds the
+    literal; ``paths`` are globs with a folder, each twice: at the top and anywhere below.
     """
 
     endings: dict[str, tuple[int, ...]]
     names: dict[str, tuple[int, ...]]
-    wild: tuple[tuple[int, re.Pattern[str]], ...]
+    wild: tuple[_Glob, ...]
     any_wild: re.Pattern[str]
-    paths: tuple[tuple[int, re.Pattern[str]], ...]
-    any_path: re.Pattern[str]
+    paths: tuple[_Glob, ...]
     unnamed: tuple[int, ...]
 
 
@@ -36,51 +52,59 @@ class _Globs:
 def _globs() -> _Globs:
     endings: dict[str, list[int]] = {}
     names: dict[str, list[int]] = {}
-    wild: dict[int, list[str]] = {}
-    paths: dict[int, list[str]] = {}
+    wild: list[_Glob] = []
+    paths: list[_Glob] = []
     unnamed: list[int] = []
     for number, entry in enumerate(entries()):
-        for glob in entry.format.files:
+        for glob in entry.head.files:
             if glob == NO_EXTENSION:
                 unnamed.append(number)
             elif "/" in glob:
-                paths.setdefault(number, []).append(f"(?:.*/)?{fnmatch.translate(glob)}")
+                folder = _literal(glob[: glob.rindex("/") + 1])
+                paths += [_Glob(number, glob, folder), _Glob(number, f"*/{glob}", folder)]
             elif _ENDING.fullmatch(glob):
                 endings.setdefault(glob[2:], []).append(number)
             elif _WILD.search(glob):
-                wild.setdefault(number, []).append(fnmatch.translate(glob))
+                wild.append(_Glob(number, glob, _literal(glob)))
             else:
                 names.setdefault(glob, []).append(number)
     return _Globs(
         {ending: tuple(numbers) for ending, numbers in endings.items()},
         {name: tuple(numbers) for name, numbers in names.items()},
-        tuple((number, _either(texts)) for number, texts in wild.items()),
-        _either(text for texts in wild.values() for text in texts),
-        tuple((number, _either(texts)) for number, texts in paths.items()),
-        _either(text for texts in paths.values() for text in texts),
+        tuple(wild),
+        re.compile("|".join(sorted({re.escape(glob.literal) for glob in wild}))),
+        tuple(paths),
         tuple(unnamed),
     )
 
 
-def _either(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(patterns) or "(?!)")
+def _literal(glob: str) -> str:
+    """The longest piece of a glob without wildcards."""
+    return max(_CLASS.split(glob), key=len)
 
 
-def _numbers(path: str, *, by_name: bool = False) -> set[int]:
-    """The numbers of the formats that want a file of this path; ``by_name`` leaves out "no extension"."""
+@lru_cache(maxsize=_FOLDERS_KEPT)
+def _reaching(folder: str) -> tuple[_Glob, ...]:
+    """The globs with a folder that may match a file in ``folder`` (lower case, with its last ``/``)."""
+    return tuple(glob for glob in _globs().paths if glob.literal in folder)
+
+
+def _numbers(path: str, *, by_name: bool = False) -> Sequence[int]:
+    """The numbers of the formats that want a file of this path, ascending; ``by_name`` leaves out "no extension"."""
     globs, lower = _globs(), path.lower()
-    name = lower.rpartition("/")[2]
-    wanted = set(globs.names.get(name, ()))
-    stem, dot, ending = name.rpartition(".")
+    folder, slash, name = lower.rpartition("/")
+    _, dot, ending = name.rpartition(".")
+    wanted = globs.names.get(name, ())
     if dot:
-        wanted.update(globs.endings.get(ending, ()))
-    elif not by_name and stem + ending:
-        wanted.update(globs.unnamed)
-    if globs.any_wild.match(name):
-        wanted.update(number for number, pattern in globs.wild if pattern.match(name))
-    if globs.any_path.match(lower):
-        wanted.update(number for number, pattern in globs.paths if pattern.match(lower))
-    return wanted
+        wanted += globs.endings.get(ending, ())
+    elif not by_name and name:
+        wanted += globs.unnamed
+    if globs.any_wild.search(name):
+        wanted += tuple(glob.number for glob in globs.wild if glob.literal in name and glob.matches(name))
+    reaching = _reaching(folder + slash)
+    if reaching:
+        wanted += tuple(glob.number for glob in reaching if glob.matches(lower))
+    return wanted if len(wanted) < 2 else sorted(set(wanted))
 
 
 def is_candidate(path: str) -> bool:
@@ -96,16 +120,25 @@ def needs_interpreter(path: str) -> bool:
 def candidates(path: str) -> tuple[Entry, ...]:
     """The formats that want a file of this path, the first choice first."""
     known = entries()
-    return tuple(known[number] for number in sorted(_numbers(path)))
+    return tuple(known[number] for number in _numbers(path))
+
+
+def switched_on(wanted: Iterable[Entry], settings: FormatSettings) -> list[Entry]:
+    """Those formats that need no setting to be on, or whose setting is."""
+    return [entry for entry in wanted if entry.head.switch is None or getattr(settings, entry.head.switch)]
 
 
 def choose(source: Source) -> Entry | None:
     """The format of a file by its path and content, or ``None`` where nobody wants it."""
-    wanted = candidates(source.path)
+    return first_of(switched_on(candidates(source.path), source.settings), source)
+
+
+def first_of(wanted: Sequence[Entry], source: Source) -> Entry | None:
+    """The first of these formats that recognises the file by its content: by what must occur, then by how it looks."""
     lower = source.data.lower() if wanted else b""
     present: dict[bytes, bool] = {}
     for entry in wanted:
-        if _has_any(lower, entry.format.needles, present) and entry.format.recognise(source):
+        if _has_any(lower, entry.head.needles, present) and entry.format.recognise(source):
             return entry
     return None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build, shell
 from unhub.formats._embed import embedded
@@ -32,8 +34,7 @@ def plain(text: bytes) -> Sequence[Variable]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """One outcome for a text: its parts or why it is left alone, at its own place or at a value's."""
 
     parts: tuple[Part, ...] = ()

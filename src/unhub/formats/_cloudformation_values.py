@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats import _build
 from unhub.formats._text import Mapped
@@ -15,8 +16,7 @@ _VARIABLE = re.compile(rb"\$\{(!?)([^}]*)\}")
 _DEPTH_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(Struct, frozen=True):
     """What one value spells: the node that shows it, its parts, or why it is left alone."""
 
     node: Node
@@ -25,8 +25,7 @@ class Spelling:
     skip: tuple[Class, str] | None = None
 
 
-@dataclass(slots=True)
-class Template:
+class Template(Struct):
     """A template's parameters, mappings and functions."""
 
     data: bytes

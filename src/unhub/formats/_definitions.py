@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from unhub.formats._scripts import shell_name, shell_variables
 from unhub.formats._variables import Value, Variable, scalar_value, spell, trimmed
@@ -14,8 +16,7 @@ from unhub.image.found import Part, Span
 _DEPTH_MAX = 8
 
 
-@dataclass(slots=True)
-class Definitions:
+class Definitions(Struct):
     """What names stand for at one level of a file; what is not found here is asked from ``parent``.
 
     ``pattern`` is an expression of the system; its one group that matches is the name as

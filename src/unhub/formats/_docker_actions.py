@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from unhub.formats._text import Mapped
 from unhub.image.found import Span
@@ -52,8 +53,7 @@ _TYPE = re.compile(rb"(?:^|,)\s*\"?type=([^,\"]*)")
 _IMAGE_OPTION = re.compile(rb"(?:^|,)\s*\"?image=([^,\"]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A piece of an input: ``name`` is its key, if it has one (a context, a build argument)."""
 
     kind: Kind

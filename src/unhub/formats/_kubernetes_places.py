@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
 from unhub.formats._yaml.parse import Sequence as List
@@ -13,8 +14,7 @@ CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 """The fields of a PodSpec that list containers (core/v1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """An image position: the node that holds the image, and its name for users."""
 
     node: Node

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+
+from msgspec import Struct
 
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, read_dockerfile, use_in
 from unhub.formats._embed import embedded
 from unhub.formats._helm.set import nested, values_images
+from unhub.formats._lazy import lazy
 from unhub.formats._text import decode
 from unhub.formats._yaml.images import Images, Position
 from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar
@@ -47,8 +48,7 @@ _JIB_SCHEME = re.compile(r"(docker|tar)://")
 _NOT_AN_IMAGE = (Class.BUILD_OUTPUT, "an artifact that Skaffold builds, not a pull")
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     """A node, the keys that lead to it, what users call its place, and the artifact around it."""
 
     node: Node
@@ -83,12 +83,12 @@ class Config:
         yield from self.images.findings()
         yield from self.others
 
-    @cached_property
+    @lazy
     def _built(self) -> frozenset[str]:
         scalars = (self.document.scalar(at.node) for at in self._places if at.path == f"{_ARTIFACT}.image")
         return frozenset(scalar.text for scalar in scalars if scalar)
 
-    @cached_property
+    @lazy
     def _places(self) -> list[_At]:
         """Every value with its path, in the order of a walk; a profile's values have the paths of the main part."""
         places: list[_At] = []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats._container_definitions import definitions
 from unhub.formats._embed import embedded
@@ -53,8 +55,7 @@ _MACHINES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     """A value with the keys that lead to it inside its block."""
 
     node: Node

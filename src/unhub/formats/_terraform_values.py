@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from unhub.formats._hcl.nodes import Template
 from unhub.formats._hcl.parse import read_hcl
 from unhub.formats._hcl.values import Value
+from unhub.formats._lazy import lazy
 from unhub.formats._yaml.nodes import Document, Mapping, Node
 from unhub.image.errors import UnreadableError
 from unhub.image.source import Source
@@ -42,7 +41,7 @@ class Names:
                 return _inside(found, steps, path)
         return None
 
-    @cached_property
+    @lazy
     def _files(self) -> list[tuple[str | None, Mapping | None]]:
         names = [name for name in _NEIGHBOURS if name != self._source.name]
         return [(None, self._root), *((self._source.beside(name), None) for name in names)]

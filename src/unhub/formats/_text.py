@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.image.found import Finding, Found, Part, Span
 
@@ -19,8 +21,7 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """``length`` bytes of the inner text that stand at ``outer`` in the file.
 
     ``literal`` is false where the file spells them in another way (an escape); ``width``
@@ -39,8 +40,7 @@ class Piece:
         return self.outer + (self.length if self.literal else self.width)
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """Text taken out of a file (unquoted, dedented, joined) and where each byte of it stands."""
 
     data: bytes
@@ -53,6 +53,10 @@ class Mapped:
 
     def outer(self, span: Span) -> Span:
         """The bytes of the file from the first to the last byte of an inner span."""
+        only = self._only
+        if only is not None:
+            shift, end = only.outer - only.inner, only.outer + only.length
+            return Span(min(span.start + shift, end), min(span.start + shift, end) if span.start == span.end else span.end + shift)
         if span.start == span.end:
             place = self._place(span.start)
             return Span(place, place)
@@ -63,6 +67,12 @@ class Mapped:
         """Each contiguous run under an inner span: (inner span, outer span, literal)."""
         if span.start == span.end:
             yield span, self.outer(span), True
+            return
+        only = self._only
+        if only is not None:
+            start, end = max(span.start, only.inner), min(span.end, only.inner + only.length)
+            if start < end:
+                yield Span(start, end), Span(start + only.outer - only.inner, end + only.outer - only.inner), True
             return
         run: tuple[Span, Span, bool] | None = None
         for piece in self.pieces[self._index(span.start) :]:
@@ -84,6 +94,17 @@ class Mapped:
             run = (Span(start, end), here, piece.literal)
         if run:
             yield run
+
+    @property
+    def _only(self) -> Piece | None:
+        """The one literal piece that most texts are made of."""
+        return self.pieces[0] if len(self.pieces) == 1 and self.pieces[0].literal else None
+
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether every place in the text is the same place in the file."""
+        only = self._only
+        return only is not None and only.inner == only.outer == 0 and only.length == len(self.data)
 
     def _index(self, inner: int) -> int:
         return max(0, bisect.bisect_right(self.pieces, inner, key=lambda piece: piece.inner) - 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats._text import Mapped, decode
 from unhub.formats._yaml.parse import Node, Scalar
@@ -14,8 +16,7 @@ SPELLINGS_MAX = 64
 """Most combinations of values that are looked at for one text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A text that a variable may have: the parts that spell it, and where it is written.
 
     ``node`` is the scalar (or its alias) that holds it; ``None`` for a literal inside an
@@ -34,8 +35,7 @@ class Value:
         return all(part.known and not part.text for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A variable in a text and what is known of it.
 
     ``span`` counts in the text; ``name`` is for people (``matrix.image``). ``chooses`` is
@@ -65,8 +65,7 @@ class Variable:
         return replace(self, span=span, values=tuple(_placed(value, text, shift) for value in self.values))
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(Struct, frozen=True):
     """One reference that a text may spell; ``value`` is the choice that makes it differ from the first."""
 
     parts: tuple[Part, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats import _build
 from unhub.formats._cloudformation_values import Template, variables
@@ -62,8 +63,7 @@ _BUILDSPECS = re.compile(r"AWS::CodeBuild::Project:Source\.BuildSpec")
 _SCRIPTS = re.compile(r"[^.]*:(?:.*\.)?UserData(?:\.Fn::Base64)?|[^.]*:AWS::CloudFormation::Init\..*\.commands\..*\.command")
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     """A value and the keys that lead to it inside its resource."""
 
     node: Node

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build, kubernetes
 from unhub.formats._format import Format
@@ -121,8 +123,7 @@ def _first_at_each_place(findings: list[Finding]) -> Iterator[Finding]:
         yield finding
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     source: Source
     masked: Masked
     settings: FormatSettings

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import dockerfile, shell
 from unhub.formats._choice import choose
@@ -22,10 +24,6 @@ _SESSION = frozenset({"console", "shell-session", "shellsession", "sh-session", 
 _YAML = frozenset({"yaml", "yml", "json"})
 
 
-def _recognise(source: Source) -> bool:
-    return source.settings.docs
-
-
 FORMAT = Format(
     name="markdown",
     title="Markdown",
@@ -34,12 +32,11 @@ FORMAT = Format(
     positions=("fenced blocks of a Dockerfile, YAML, JSON, a shell script or a shell session, with --docs",),
     gaps=("indented code blocks, blocks inside quotations, and prose",),
     order=90,
-    recognise=_recognise,
+    switch="docs",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """A fenced code block: its language in lower case, the line that opens it, and its lines without their indent."""
 
     language: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._format import Format
 from unhub.formats._hcl.images import images, skipped, starts_with
@@ -46,8 +47,7 @@ FORMAT = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     """A value, the keys that lead to it, and the driver of the task around it."""
 
     node: Node

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats import _build
 from unhub.formats._format import Format
@@ -45,8 +46,7 @@ _UNITS = (".image", ".build")
 _MOUNTED = re.compile(rb"(?:^|,)(?:source|src)=([^,]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """An assignment: its section, its key, and its value with continuation lines joined."""
 
     section: str

@@ -6,9 +6,10 @@ of a name and nothing else. A byte-order mark counts; an end is exclusive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from unhub.image.reference import Reference
 
@@ -69,8 +70,7 @@ class Class(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a reference and the bytes that spell it.
 
     ``text`` is the value after evaluation. ``known`` is false for a variable without a
@@ -91,8 +91,7 @@ class Part:
     after: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrap:
+class Wrap(Struct, frozen=True):
     """Bytes to put around ``span`` (the reference with its quotes) so that a service keeps its host name."""
 
     span: Span
@@ -100,8 +99,7 @@ class Wrap:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A reference that is pulled.
 
     ``span`` and ``text`` cover it as written at the place of use, quotes and ``docker://``
@@ -135,8 +133,7 @@ class Found:
     values_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """A text at the place of a reference that is left as it is, and why."""
 
     span: Span
@@ -164,8 +161,7 @@ class DeclaredKind(StrEnum):
     """Keys of a Helm chart's values (``image.repository``) that a template puts a registry before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """A name that changes what a reference elsewhere means.
 
     ``scope`` holds the paths (POSIX, in the same form as the source's path) of files or

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from unhub.image.digest import Digest
@@ -25,6 +26,9 @@ REPOSITORY_LENGTH_MAX: Final = 255
 
 TAG_LENGTH_MAX: Final = 128
 """Longest tag in characters."""
+
+_KEPT: Final = 4096
+"""Texts of which the parsed reference is remembered."""
 
 _COMPONENT = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_COMPONENT}(?:\.{_COMPONENT})*|\[[a-fA-F0-9:]+\])"
@@ -125,6 +129,7 @@ def written_name_length(text: str) -> int:
     return len(head) if colon < 0 else colon
 
 
+@lru_cache(maxsize=_KEPT)
 def _parse(text: str) -> Reference:
     if not text:
         raise InvalidReference(text, 0, "the reference is empty")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+from msgspec import Struct, field
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesPosition:
+class KubernetesPosition(Struct, frozen=True):
     """An image position of a custom resource: its ``kind`` (or ``*``) and a path of keys.
 
     ``path`` is dotted; ``[]`` behind a key means every item of the list
@@ -21,8 +21,7 @@ class KubernetesPosition:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class FormatSettings:
+class FormatSettings(Struct, frozen=True):
     """What a user may tell the formats.
 
     ``helm_defaults`` looks into ``default "node:20" .Values.x`` of templates too.
@@ -41,8 +40,7 @@ def _no_sibling(path: str) -> bytes | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file: its path (POSIX separators, as it will be shown), its bytes, and its neighbours.
 
     ``read`` returns the bytes of another file of the tree by a path in the same form, or

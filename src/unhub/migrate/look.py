@@ -66,7 +66,7 @@ def look(source: Source, entry: Entry | None = None) -> LookedAt | SkippedFile |
     entry = entry or choose(source)
     if entry is None:
         return None
-    result = LookedAt(source.path, source.data, entry.format.name)
+    result = LookedAt(source.path, source.data, entry.name)
     try:
         for finding in entry.find(source):
             if isinstance(finding, Declared):
@@ -74,9 +74,9 @@ def look(source: Source, entry: Entry | None = None) -> LookedAt | SkippedFile |
             else:
                 result.references.append(finding)
     except UnreadableError as error:
-        return SkippedFile(source.path, error.message, entry.format.name)
+        return SkippedFile(source.path, error.message, entry.name)
     except RecursionError:
-        return SkippedFile(source.path, "nested too deep to be read", entry.format.name)
+        return SkippedFile(source.path, "nested too deep to be read", entry.name)
     result.references.sort(key=lambda finding: (finding.span.start, finding.span.end))
     result.references = _distinct(result.references)
     return result

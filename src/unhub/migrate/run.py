@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from unhub.formats._choice import candidates, first_of, switched_on
 from unhub.formats._format import by_name
 from unhub.image.errors import UsageError
 from unhub.image.source import FormatSettings, Source
@@ -47,18 +48,31 @@ class RunOptions:
     cores: int = 1
 
 
+class TooLarge(Exception):
+    """A file has more bytes than are looked at; the text says how many."""
+
+
 class Tree:
     """The files of a run, by the paths that findings show."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
+        self._top = str(base)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, ``None`` where it cannot be read."""
         try:
-            return (self.base / path).read_bytes()
+            return self.content(path)
         except OSError:
             return None
+
+    def content(self, path: str, most: int | None = None) -> bytes:
+        """The bytes of a file. Raises :class:`OSError`, and :class:`TooLarge` for one of more than ``most`` bytes."""
+        with open(os.path.join(self._top, path), "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if most is not None and size > most:
+                raise TooLarge(f"too large: {size} bytes, more than {most}")
+            return file.readall()
 
     def tracked(self, path: str) -> bool:
         """Whether git tracks a file; true outside a git work tree."""
@@ -93,16 +107,19 @@ def look_at_tree(
 
 
 def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSettings) -> LookedAt | SkippedFile | None:
-    """Look at one file, within the size limit; binary files are passed over."""
-    absolute = tree.base / path
+    """Look at one file, within the size limit, unless no format wants one of its name under these settings."""
+    wanted = switched_on(candidates(path), settings)
+    if not wanted:
+        return None
     try:
-        size = os.stat(absolute).st_size
-        if size > options.max_file_size:
-            return SkippedFile(path, f"too large: {size} bytes, more than {options.max_file_size}")
-        data = absolute.read_bytes()
+        data = tree.content(path, options.max_file_size)
+    except TooLarge as error:
+        return SkippedFile(path, str(error))
     except OSError as error:
         return SkippedFile(path, f"cannot be read: {error.strerror or error}")
-    result = look(Source(path, data, settings, tree.read))
+    source = Source(path, data, settings, tree.read)
+    entry = first_of(wanted, source)
+    result = None if entry is None else look(source, entry)
     return result if not isinstance(result, SkippedFile) or _counts(result, options) else None
 
 

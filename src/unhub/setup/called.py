@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
+from msgspec import structs
+
 from unhub.formats._make.lines import Kind, lines
 from unhub.formats._make.text import as_shell_text
 from unhub.formats._shell.inner import SHELLS, base_name
@@ -76,7 +78,7 @@ def _read(source: Source, folders: Sequence[str], name: str) -> Source | None:
         path = Source(f"{folder}/x" if folder else "x", b"").beside(name)
         data = source.read(path)
         if data is not None:
-            return replace(source, path=path, data=data)
+            return structs.replace(source, path=path, data=data)
     return None
 
 
@@ -134,4 +136,4 @@ def _package(source: Source, words: Sequence[str], folders: Sequence[str]) -> It
     texts = [text for name in (f"pre{names[0]}", names[0], f"post{names[0]}") if isinstance(text := known.get(name), str)]
     if texts:
         data = encode("\n".join(texts))
-        yield replace(found, data=data), [Mapped.plain(data, 0, len(data))]
+        yield structs.replace(found, data=data), [Mapped.plain(data, 0, len(data))]

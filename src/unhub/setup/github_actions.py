@@ -44,7 +44,7 @@ _CALLS_MAX = 4
 
 def recognise(source: Source) -> bool:
     """Whether a file is a workflow, or an action whose steps may use docker."""
-    names = [entry.format.name for entry in candidates(source.path)]
+    names = [entry.name for entry in candidates(source.path)]
     if "github-actions" in names:
         return True
     return "github-action" in names and b"composite" in source.data and b"docker" in source.data

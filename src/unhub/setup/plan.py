@@ -116,7 +116,7 @@ def _sources(system: System, options: RunOptions, settings: FormatSettings) -> t
 
 
 def _is_candidate(system: System, path: str) -> bool:
-    return any(entry.format.name in system.formats for entry in candidates(path))
+    return any(entry.name in system.formats for entry in candidates(path))
 
 
 def _set_up(system: System, sources: Iterable[Source], wishes: Wishes) -> SetupPlan:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from unhub.formats._commands import flags
 from unhub.formats._commands.docker import BUILD, BUILDX, COMPOSE, DOCKER
@@ -106,8 +107,7 @@ def engine_function(name: str) -> str | None:
     return "docker" if folded in ("dockercmd", "dockercli", "dodocker", "sudodocker", "rundocker", "mydocker") else None
 
 
-@dataclass(frozen=True, slots=True)
-class Subcommand:
+class Subcommand(Struct, frozen=True):
     """A tool's subcommand that was recognised, and how many words its name takes."""
 
     name: str

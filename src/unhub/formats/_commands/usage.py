@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from unhub.formats._commands import flags
 
@@ -49,8 +50,7 @@ class Role(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """One command with its subcommand: its flags and what stands at its positions.
 
     ``positions`` are the roles of the first arguments; the last one holds for all that
@@ -69,8 +69,7 @@ class Usage:
     by_platform: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A program: its flags in front of the subcommand, its subcommands, and how it reads a bare name."""
 
     usages: Mapping[str, Usage]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats import dockerfile
 from unhub.formats._build_arguments import LIKELY_IMAGE, Use, is_stage, use_in
@@ -23,8 +24,7 @@ _REFERENCE_FIELD = re.compile(rb"(?:^|,)[ \t]*\"?ref=([^,\"]*)")
 _TYPE_FIELD = re.compile(rb"(?:^|,)[ \t]*\"?type=([^,\"]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An entry of a list or a mapping: ``name`` and where its value stands in ``scalar``."""
 
     name: str
@@ -34,8 +34,7 @@ class Item:
     within: Span
 
 
-@dataclass(slots=True)
-class Build:
+class Build(Struct):
     """One ``build`` section. ``where`` names it (``services.web.build``)."""
 
     source: Source

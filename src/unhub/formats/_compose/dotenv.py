@@ -8,7 +8,8 @@ quotes ends before `` #``. Of a name given twice the last counts.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._text import Mapped, Piece, decode
 from unhub.image.source import BYTE_ORDER_MARK
@@ -21,8 +22,7 @@ _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"'": b"'", b"\\"
 _IN_QUOTES = {b"'": re.compile(rb"\\(')"), b'"': re.compile(rb"\\([nrt\"\\$])")}
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What a name is set to. ``expands`` is false in single quotes, where ``$`` is a character like others."""
 
     text: Mapped

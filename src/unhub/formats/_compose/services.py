@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._yaml.parse import Document, Mapping, Node, Scalar, parse
 from unhub.image.errors import UnreadableError
@@ -15,8 +16,7 @@ _TOP_LEVEL = frozenset({"version", "name", "include", "services", "networks", "v
 _EXTENDS_MAX = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A service: its name, its place in words (``services.web``) and what is written there."""
 
     name: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._text import decode
 from unhub.image.found import Span
@@ -21,22 +22,19 @@ _NAME = re.compile(rb"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(rb":?[-?+]")
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A text that stands for itself."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Dollar:
+class Dollar(Struct, frozen=True):
     """``$$``, a literal dollar."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """``${NAME}`` with an operator and its word, both empty for a plain variable.
 
     ``name`` is empty where the braces hold nothing that Compose accepts.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build
 from unhub.formats._compose.dotenv import Value, read_dotenv
 from unhub.formats._compose.template import DEPTH_MAX, Dollar, Literal, Node, Variable, parse
+from unhub.formats._lazy import lazy
 from unhub.formats._text import Mapped, Piece, encode
 from unhub.formats._yaml.parse import Scalar
 from unhub.image.found import Part, Span
@@ -18,8 +20,7 @@ from unhub.image.source import Source
 CHOSEN = "a part of the name is only there when a variable is set, so it is not rewritten"
 
 
-@dataclass(frozen=True)
-class Values:
+class Values(Struct, frozen=True, dict=True):
     """Interpolates the texts of one Compose file with the ``.env`` beside it (rules #54, #55).
 
     The environment of whoever calls Compose comes before ``.env``, and is not known here.
@@ -28,18 +29,18 @@ class Values:
     source: Source
     uses_dotenv: bool = True
 
-    @cached_property
+    @lazy
     def dotenv_path(self) -> str:
         """The path of the ``.env`` file, whether there is one or not."""
         return self.source.beside(".env")
 
-    @cached_property
+    @lazy
     def dotenv(self) -> dict[str, Value]:
         """What the ``.env`` file sets."""
         data = self.source.read(self.dotenv_path) if self.uses_dotenv else None
         return read_dotenv(data) if data else {}
 
-    @cached_property
+    @lazy
     def defaults(self) -> Values:
         """The same file read as if there were no ``.env``."""
         return Values(self.source, uses_dotenv=False)

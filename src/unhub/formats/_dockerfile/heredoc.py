@@ -10,7 +10,8 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._dockerfile.text import leading_space
 from unhub.formats._dockerfile.word import BrokenWord, Escape, Item, Quoted, Text, Variable, take_apart
@@ -19,8 +20,7 @@ _TIGHT = re.compile(rb"\d*<<(-?)([^<]*)\Z", re.DOTALL)
 _SPACED = re.compile(rb"\d*<<(-?)[\t\n\f\r ]*([^<]*)\Z", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """A heredoc by the line that ends it; ``chomp`` drops tabs before that line."""
 
     name: bytes

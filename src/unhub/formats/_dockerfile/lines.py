@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._dockerfile.heredoc import Bodies, opened
 from unhub.formats._dockerfile.split import can_hold_heredoc
@@ -22,8 +23,7 @@ _SPACED = re.compile(rb"<<[\t\n\v\f\r ]")
 DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One instruction with its continuations joined, or one comment.
 
     ``first`` and ``last`` are line numbers from 1, a heredoc's body included. A ``doubtful``
@@ -37,8 +37,7 @@ class Line:
     doubtful: bool = False
 
 
-@dataclass(slots=True)
-class _Directives:
+class _Directives(Struct):
     """Which escape character holds, found while the directives at the top are read (rules #28, #29)."""
 
     escape: int = ord("\\")

@@ -7,7 +7,8 @@ record with Go's ``encoding/csv``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._dockerfile.text import Spelled
 
@@ -19,8 +20,7 @@ class BrokenMount(Exception):
     """The value is no CSV record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """``kind`` in lower case (``bind`` unless said), and each value of ``from``: BuildKit takes the last."""
 
     kind: str

@@ -6,7 +6,7 @@ Source: ``convertShellPatternToRegex`` in ``frontend/dockerfile/shell/lex.go`` o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 _MANY, _ONE = "*", "?"
 
@@ -15,8 +15,7 @@ class BrokenPattern(Exception):
     """BuildKit refuses the pattern: a backslash stands before something it cannot protect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A pattern as (character, is a wildcard)."""
 
     tokens: tuple[tuple[str, bool], ...]

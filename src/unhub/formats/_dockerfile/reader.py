@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from unhub.data.facts import official_images
 from unhub.formats._build import build
@@ -23,8 +25,7 @@ from unhub.image.reference import written_name_length
 DOUBTFUL = "stands in a heredoc with a space behind <<: text since BuildKit 0.22, an instruction before; take the space out"
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """Reads instructions in their order and collects what they name.
 
     ``stages`` holds all stages of the file, gathered beforehand. ``short_names`` says that

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._dockerfile.text import Spelled, leading_space
 
@@ -20,8 +21,7 @@ _QUOTES = frozenset(b"'\"")
 _HOLD_HEREDOCS = frozenset({"run", "copy", "add"})
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """``keyword`` in lower case with its place, the flags without quotes and escapes, and the rest."""
 
     keyword: str

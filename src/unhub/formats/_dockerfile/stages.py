@@ -7,7 +7,8 @@ moby/buildkit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats._dockerfile.value import Value
 
@@ -15,8 +16,7 @@ SCRATCH = "scratch"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
-@dataclass(slots=True)
-class Stages:
+class Stages(Struct):
     """The names of all stages, in lower case, with the numbers of the stages that bear them."""
 
     count: int = 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._dockerfile.lines import DIRECTIVE, DIRECTIVES
 from unhub.formats._dockerfile.text import leading_space
@@ -16,8 +17,7 @@ from unhub.formats._text import decode, encode
 from unhub.image.found import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(Struct, frozen=True):
     """Where the frontend's reference stands; ``again`` if an earlier directive said it already."""
 
     span: Span

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._text import decode
 from unhub.image.found import Part, Span
@@ -33,8 +34,7 @@ def _trailing_space(text: bytes) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Spelled:
+class Spelled(Struct, frozen=True):
     """``data``, where each of its bytes stands in the file, and where the byte behind it would.
 
     Joining lines and removing quotes only drops bytes, so every byte left has one place.
@@ -85,6 +85,9 @@ class Spelled:
 
     def parts(self) -> Iterator[Part]:
         """One part for each run of bytes that stand together in the file."""
+        if self.data and isinstance(self.places, range):
+            yield Part(self.text, self.span)
+            return
         start = 0
         for index in range(1, len(self.data) + 1):
             if index == len(self.data) or self.places[index] != self.places[index - 1] + 1:

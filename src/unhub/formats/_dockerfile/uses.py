@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats._dockerfile.split import Command, words
 from unhub.formats._dockerfile.text import Spelled
@@ -11,8 +12,7 @@ from unhub.formats._dockerfile.text import Spelled
 _EXPANSION = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
-@dataclass(slots=True)
-class Uses:
+class Uses(Struct):
     """The instructions that use each ARG which a stage has taken over with a bare ``ARG NAME``."""
 
     keywords: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])

@@ -7,7 +7,9 @@ Source: ``processDollar`` in ``frontend/dockerfile/shell/lex.go`` and ``buildMet
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from unhub.formats._dockerfile.pattern import BrokenPattern, Pattern
 from unhub.formats._dockerfile.text import Spelled
@@ -24,8 +26,7 @@ PARTS_MAX = 1000
 """Characters and parts of an evaluated value; ARGs that double each other would grow without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """The parts that spell a value; ``through`` is the ARG whose value it is unchanged.
 
     ``reason`` says why the first part that is not known is not.
@@ -53,8 +54,7 @@ class Value:
         return all(part.known for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Argument:
+class Argument(Struct, frozen=True, eq=False):
     """A global ARG that has a default: ``written`` is the default without its outer quotes."""
 
     name: str
@@ -62,8 +62,7 @@ class Argument:
     value: Value
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """The global ARGs declared so far. ``escape`` is the file's escape character."""
 
     escape: int = BACKSLASH
@@ -97,8 +96,7 @@ def without_quotes(word: Spelled) -> Spelled:
     return word
 
 
-@dataclass(frozen=True, slots=True)
-class _Evaluation:
+class _Evaluation(Struct, frozen=True):
     scope: Scope
     word: Spelled
 

@@ -7,7 +7,8 @@ taken apart, by indices into its bytes; :mod:`unhub.formats._dockerfile.value` e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DEPTH_MAX = 50
 """How deep expansions may be nested before a word counts as broken."""
@@ -22,24 +23,21 @@ class BrokenWord(Exception):
     """BuildKit refuses the word; the message says why in the user's terms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Bytes that stand for themselves."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Escape:
+class Escape(Struct, frozen=True):
     """The escape character and, unless the word ends, the byte it protects."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quoted:
+class Quoted(Struct, frozen=True):
     """What stands between two quotes, the quotes included in ``start`` and ``end``."""
 
     start: int
@@ -47,8 +45,7 @@ class Quoted:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """``$NAME``, or ``${NAME}`` with an operator (``:-``, ``#``, ``/``, ``//`` …) and its words.
 
     ``word`` is the text behind the operator, the pattern for ``#``, ``%`` and ``/``;
@@ -74,8 +71,7 @@ def take_apart(word: bytes, escape: int = BACKSLASH) -> tuple[Item, ...]:
     return _Lexer(word, escape).items(0, None, 0)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Lexer:
+class _Lexer(Struct, frozen=True):
     data: bytes
     escape: int
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats._text import decode
 from unhub.image.found import Span
@@ -25,16 +26,14 @@ _DEPTH_MAX = 50
 _COMPARISONS = (b"==", b"!=", b"<", b">", b"<=", b">=")
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A text written in the expression; ``span`` lies between its quotes."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """A value looked up: ``("matrix", "image")``."""
 
     path: tuple[str, ...]
@@ -43,8 +42,7 @@ class Context:
         return ".".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Struct, frozen=True):
     """Anything else: a call, a comparison, something that is no expression."""
 
     text: str
@@ -53,8 +51,7 @@ class Opaque:
 Outcome = Literal | Context | Opaque
 
 
-@dataclass(slots=True)
-class _Tokens:
+class _Tokens(Struct):
     data: bytes
     items: list[tuple[str, Span]] = field(default_factory=list)
     at: int = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats._github.expressions import Context, Literal, Outcome, expressions, outcomes
 from unhub.formats._scripts import shell_variables
@@ -18,8 +20,7 @@ PREFIXES = ("matrix.", "env.", "inputs.", "$", "${", "$env:", "%")
 """How workflows and their scripts write a variable or an input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What has a value at one place: the mappings of ``env`` from the inside out, inputs, and the job's matrix."""
 
     document: Document

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from unhub.formats._ci import CiImages
 from unhub.formats._github.steps import DOCKER_SCHEME, Steps

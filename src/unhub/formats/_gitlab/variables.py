@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from unhub.formats._scripts import shell_variables
 from unhub.formats._variables import Value, Variable, scalar_value, spell, trimmed
@@ -23,8 +25,7 @@ _PROXIED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """One value of a variable: where, and whether this place alone decides for its job."""
 
     node: Node
@@ -33,8 +34,7 @@ class Definition:
     alternative: bool = False
 
 
-@dataclass(slots=True)
-class Definitions:
+class Definitions(Struct):
     """Every value that the file gives a variable or an input."""
 
     document: Document
@@ -85,8 +85,7 @@ class Definitions:
             yield item, f"{where}.options[{number}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What variables stand for in one job; ``None`` at the top level or in what other jobs extend.
 
     ``alone`` says that only the job's own variables and the global ones count: it extends nothing.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._groovy.tokens import Group, Item, Text, Token
 from unhub.image.found import Span
@@ -15,8 +16,7 @@ _LOOK_BACK_MAX = 60
 """Most tokens that are gone back over to find the call of a named argument."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """An argument of a call: its name, if it has one, and what it consists of."""
 
     name: str | None

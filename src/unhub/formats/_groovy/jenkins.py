@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build
 from unhub.formats._groovy.calls import (
@@ -44,8 +46,7 @@ _HOST = re.compile(r"(?:https?://)?([^/\s]+)")
 _IMAGE_NAME = re.compile(r"(?i)(?:.*_)?(?:image|img)(?:_?(?:name|ref|tag))?|.*Image(?:Name)?")
 
 
-@dataclass(frozen=True, slots=True)
-class _Inside:
+class _Inside(Struct, frozen=True):
     """Where in the pipeline something stands: the closures around it, the call it is an argument of,
     and why images here do not come from Docker Hub by their bare name, if so."""
 

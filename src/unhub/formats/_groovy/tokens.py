@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats import _build
 from unhub.formats._text import Mapped, Piece, decode
@@ -36,8 +37,7 @@ _EXPRESSION_MAX = 4000
 """Longest interpolation that is looked into, in bytes."""
 
 
-@dataclass(slots=True)
-class Token:
+class Token(Struct):
     """A name, a number, or a sign; a line end is the sign ``\\n``."""
 
     span: Span
@@ -45,8 +45,7 @@ class Token:
     kind: str = "word"
 
 
-@dataclass(slots=True)
-class Text:
+class Text(Struct):
     """A string. ``variables`` are the inner spans of what is interpolated; ``span`` includes quotes."""
 
     span: Span
@@ -83,8 +82,7 @@ class Text:
         return any(variable.start < inner.end and inner.start < variable.end for variable in self.variables)
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """What stands between brackets: ``opener`` is ``(``, ``[``, ``{``, or empty for a whole file."""
 
     span: Span

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build
 from unhub.formats._hcl.nodes import Call, Choice, Other, Reference, Template
@@ -19,8 +21,7 @@ _TRANSPARENT = frozenset({"trimspace", "lower", "chomp"})
 _VERB = re.compile(rb"%[sv%]")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What a name stands for, and the file that says so (``None`` for the file at hand)."""
 
     node: Node

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._helm.fields import Group, group, is_image_key
 from unhub.formats._template.mask import Masked, mask
@@ -16,8 +17,7 @@ _OWN = re.compile(r"values\.ya?ml")
 _TERRAFORM = re.compile(rb"[$%]\{")
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
+class Below(Struct, frozen=True):
     """Fields of an image that a file below gives: the file's path, its document, its masked text."""
 
     path: str

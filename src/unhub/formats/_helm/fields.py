@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats._yaml.parse import Alias, Empty, Node, Pair, Scalar
 
@@ -54,8 +55,7 @@ def is_set(node: Node | None) -> bool:
     return isinstance(node, Scalar) and not (node.text.strip() == "" or (node.style == "plain" and node.text.strip() in NULLS))
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """The fields that spell one image, each with every pair that gives it (duplicates kept)."""
 
     key: str

@@ -5,13 +5,15 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build
 from unhub.formats._helm.chart import Chart
 from unhub.formats._helm.fields import is_set, may_be_image
 from unhub.formats._helm.walk import ImageAt, PrefixAt, TextAt, dotted
+from unhub.formats._lazy import lazy
 from unhub.formats._template.mask import Masked
 from unhub.formats._text import decode
 from unhub.formats._yaml.parse import Alias, Document, Empty, Mapping, Node, Pair, Scalar
@@ -31,8 +33,7 @@ def trimmed(scalar: Scalar) -> Span:
     return Span(start, max(start, len(text.rstrip())))
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """One place of use: its span, the nodes that give its name and registry as written, and its parts."""
 
     span: Span
@@ -228,7 +229,7 @@ class ValuesImages:
             self._blocked[scalar.span] = reason if other else None
         return self._blocked[scalar.span]
 
-    @cached_property
+    @lazy
     def _aliases(self) -> dict[Span, list[Alias]]:
         """The aliases of each anchored node."""
         aliases: dict[Span, list[Alias]] = {}
@@ -238,14 +239,14 @@ class ValuesImages:
                 aliases.setdefault(node.span, []).append(alias)
         return aliases
 
-    @cached_property
+    @lazy
     def _stores(self) -> list[Span]:
         """The values of top-level keys that are there to hold anchors."""
         root = self.document.root
         pairs = root.pairs if isinstance(root, Mapping) else []
         return [pair.span for pair in pairs if _STORE.fullmatch(pair.name or "")]
 
-    @cached_property
+    @lazy
     def _line_ends(self) -> list[int]:
         return [match.start() for match in re.finditer(rb"\n", self.masked.original)]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._helm.fields import Group, group, is_image_key, is_images_key, is_set
 from unhub.formats._yaml.parse import Alias, Document, Mapping, Node, Pair, Scalar, Sequence
@@ -16,8 +17,7 @@ _SETTING = re.compile(r"(?i).*(?:policy|secrets?|registry|digest|tag|enabled|sha
 _REGISTRY = re.compile(r"(?:default)?(?:image|docker|container)[._-]?registry", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A node of the document, the keys that lead to it, and whether it is one of several images."""
 
     node: Node
@@ -36,8 +36,7 @@ class Place:
         return dotted(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageAt:
+class ImageAt(Struct, frozen=True):
     """A group of fields that spell an image, and the mapping they stand in."""
 
     place: Place
@@ -45,23 +44,20 @@ class ImageAt:
     mapping: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class TextAt:
+class TextAt(Struct, frozen=True):
     """A text that is a reference by its place: an item of ``images``."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestAt:
+class ManifestAt(Struct, frozen=True):
     """A block scalar that holds YAML with images in it."""
 
     place: Place
     scalar: Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixAt:
+class PrefixAt(Struct, frozen=True):
     """A registry that is put before, or in place of, that of every image (rule #51)."""
 
     place: Place

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from unhub.formats._text import decode
 from unhub.image.found import Span
@@ -35,8 +36,7 @@ class Kind(StrEnum):
     DEFINE = "define"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A logical line, continuations included: ``name`` is the variable, or the target that a recipe makes.
 
     ``span`` covers the value or the command, ``sign`` is how a variable is assigned.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from unhub.formats._choice import choose
 from unhub.formats._commands.usage import Role
@@ -41,7 +42,7 @@ def written_by(source: Source, command: Command) -> Iterator[Finding]:
     for text in (*_input(source.data, command), *_said(source.data, command)):
         inner = replace(source, path=source.beside(name), data=text.data)
         entry = choose(inner)
-        if entry is not None and entry.format.name not in ("shell", "makefile"):
+        if entry is not None and entry.name not in ("shell", "makefile"):
             yield from _look(source, text, entry, inner, _where(command, f"> {name}"))
 
 

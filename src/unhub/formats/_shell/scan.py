@@ -8,7 +8,8 @@ here-documents. Whatever else is there is stepped over, so a script is never ref
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.formats._shell.heredocs import HereDocuments
 from unhub.formats._shell.tree import Assignment, Command, Script, Word
@@ -29,8 +30,7 @@ _DECLARATIONS = frozenset({"export", "local", "declare", "readonly", "typeset"})
 _COMPARED = "compared with something"
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """Where the scanner is inside one list of commands."""
 
     command: Command | None = None

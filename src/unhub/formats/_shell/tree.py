@@ -6,14 +6,15 @@ Names follow the Shell Command Language of POSIX.1-2024 (chapter 2) and the bash
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from unhub.formats._text import Mapped, Piece, decode
 from unhub.image.found import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Characters that stand for themselves. ``literal`` is false where the file spells them with an escape."""
 
     text: str
@@ -22,8 +23,7 @@ class Text:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(Struct, frozen=True):
     """``$NAME``, ``${NAME:-word}``, ``$(command)`` or a foreign template such as ``${{ … }}``.
 
     ``name`` is empty where the value cannot be followed. ``operator`` is what stands behind
@@ -37,8 +37,7 @@ class Expansion:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word of a command, quotes included in ``span`` but not in the pieces."""
 
     span: Span
@@ -71,8 +70,7 @@ class Word:
             before += "$"
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """``name=value``, ``name+=value``, ``name=(items)`` or the list of ``for name in items``."""
 
     name: str
@@ -83,16 +81,14 @@ class Assignment:
     loop: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """The body of ``<<END``. ``quoted``: the shell leaves it as it is. ``text`` has the tabs of ``<<-`` taken off."""
 
     text: Mapped
     quoted: bool
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """A simple command: assignments in front, words, files it is redirected to, texts fed to it."""
 
     span: Span
@@ -106,8 +102,7 @@ class Command:
     where: str = ""
 
 
-@dataclass(slots=True)
-class Script:
+class Script(Struct):
     """Everything that was read of one text: its commands (those of substitutions included) and what surrounds them.
 
     ``elsewhere`` holds words of no command, each with what they are (``compared with something``).

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats._commands.table import Subcommand, engine_function, engine_variable, short_flags, subcommand, tool_named
 from unhub.formats._commands.usage import Role, Tool, Usage
@@ -36,8 +38,7 @@ _LOOKS_LIKE_IMAGE = re.compile(r"[a-z0-9][\w.-]*(?:/[\w.-]+)*(?::[\w.-]+)(?:@.*)
 _LEVELS_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One argument that names an image. ``where`` is the command and flag in its users' words."""
 
     role: Role
@@ -53,8 +54,7 @@ class Use:
         return replace(self, field=field, role=role or self.role, where=where or self.where)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A command of a tool: what it reads from standard input, besides the images it names."""
 
     command: Command
@@ -116,8 +116,7 @@ def takes_all_arguments(word: Word) -> bool:
     return isinstance(piece, Expansion) and piece.name in ("@", "*") and not piece.operator
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     name: str
     tool: Tool
     subcommand: Subcommand

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from unhub.formats._shell.tree import Assignment, Command, Expansion, Script, Text, Word
 from unhub.formats._text import encode
@@ -26,8 +27,7 @@ DEPTH_MAX: Final = 40
 """Most variables that are followed one behind the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bit:
+class Bit(Struct, frozen=True):
     """A part of a value, the place in the command where it takes effect, and the variable it came by."""
 
     part: Part
@@ -71,8 +71,7 @@ def _slice(bit: Bit, start: int, end: int) -> Bit:
     return Bit(Part(part.text[start:end], span, part.role, literal=part.literal, path=part.path), use, bit.variable)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A word of a command after expansion: its possible values, the first one being looked at for flags.
 
     ``elastic``: an unquoted variable of unknown value may stand for no word or for many.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
+from msgspec import Struct
+
+from unhub.formats._lazy import lazy
 from unhub.formats._text import Mapped, decode
 from unhub.image.found import Part, Role, Span
 from unhub.image.source import BYTE_ORDER_MARK
@@ -42,15 +43,14 @@ class Region(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class Masked:
+class Masked(Struct, frozen=True, dict=True):
     """A file and its masked twin: same length, same line ends, no template text."""
 
     original: bytes
     data: bytes
     regions: tuple[Region, ...]
 
-    @cached_property
+    @lazy
     def _ends(self) -> list[int]:
         return [region.end for region in self.regions]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._template.mask import Region, unknown
 from unhub.formats._text import decode
@@ -26,8 +27,7 @@ _DEPTH_MAX = 20
 Operand = Part | list["Operand"]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """An action of ``data``; ``defaults`` lets the literal of ``default`` stand in for the value."""
 
     data: bytes

@@ -5,10 +5,12 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unhub.formats import _build
+from unhub.formats._lazy import lazy
 from unhub.formats._text import decode
 from unhub.formats._yaml.parse import Alias, Document, Node, Scalar
 from unhub.image.found import Class, Found, Part, PulledBy, Role, Safety, Skipped, Span, Wrap
@@ -25,8 +27,7 @@ def plain_parts(scalar: Scalar, inner: Span) -> Sequence[Part]:
     return _build.mapped(scalar.mapped, inner)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A place that holds an image, with what :func:`unhub.formats._build.build` is to know of it.
 
     ``parts`` overrides the document's reader at this place, where the same variable may
@@ -140,11 +141,11 @@ class Images:
     def _text(self, span: Span) -> str:
         return decode(self.data[span.start : span.end])
 
-    @cached_property
+    @lazy
     def _used(self) -> set[Span]:
         return {position.node.span for position in self.positions}
 
-    @cached_property
+    @lazy
     def _aliases(self) -> dict[int, list[Alias]]:
         """The aliases of every node, by its identity."""
         aliases: dict[int, list[Alias]] = {}
@@ -152,7 +153,7 @@ class Images:
             aliases.setdefault(id(self.document.resolve(alias)), []).append(alias)
         return aliases
 
-    @cached_property
+    @lazy
     def _line_ends(self) -> list[int]:
         return [match.start() for match in re.finditer(rb"\n", self.data)]
 

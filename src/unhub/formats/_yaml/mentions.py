@@ -9,7 +9,8 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.formats._text import decode
 from unhub.formats._yaml.parse import Mapping, Node, Scalar, Sequence
@@ -26,8 +27,7 @@ _NO_CONTAINER = re.compile(r"(?i).*\.(?:png|jpe?g|gif|svg|ico|webp|bmp|iso|img|q
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(Struct, frozen=True):
     """A text that looks like an image, and the keys that lead there (``[]`` for an item of a list).
 
     ``whole`` is false where it is a piece of a longer text.

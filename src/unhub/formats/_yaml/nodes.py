@@ -9,9 +9,10 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
 
+from msgspec import Struct, field
+
+from unhub.formats._lazy import lazy
 from unhub.formats._text import Mapped, decode
 from unhub.formats._yaml.scalar import unfold
 from unhub.image.found import Span
@@ -27,8 +28,7 @@ _NOT_TEXT = re.compile(
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Node:
+class Node(Struct, kw_only=True):
     """Any value: ``span`` covers it as written, without its anchor and tag."""
 
     span: Span
@@ -36,36 +36,33 @@ class Node:
     tag: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Empty(Node):
+class Empty(Node, kw_only=True):
     """No value: ``span`` has no width and lies behind the colon or dash."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Alias(Node):
+class Alias(Node, kw_only=True):
     """``*name``."""
 
     name: str
 
 
-@dataclass(kw_only=True)
-class Scalar(Node):
+class Scalar(Node, kw_only=True, dict=True):
     """A text. ``style`` is ``plain``, ``'``, ``"``, ``|`` or ``>``; ``span`` includes quotes.
 
     ``parent_indent`` is the column of the mapping or list it stands in, -1 at the top: an
     indentation hint of a block counts from there.
     """
 
-    data: bytes = field(repr=False)
+    data: bytes
     style: str
     parent_indent: int = -1
 
-    @cached_property
+    @lazy
     def mapped(self) -> Mapped:
         """The value and where each byte of it stands."""
         return unfold(self.data, self.span, self.style, self.parent_indent)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The value."""
         if self.style == "plain" and b"\n" not in (raw := self.data[self.span.start : self.span.end]) and b"\r" not in raw:
@@ -88,30 +85,27 @@ class Scalar(Node):
         return self.style != "plain" or _NOT_TEXT.fullmatch(self.text) is None
 
 
-@dataclass(slots=True, kw_only=True)
-class Sequence(Node):
+class Sequence(Node, kw_only=True):
     """A list. ``flow`` is true for ``[a, b]``."""
 
     items: list[Node]
     flow: bool = False
 
 
-@dataclass(kw_only=True)
-class Pair:
+class Pair(Struct, kw_only=True, dict=True):
     """A key, its value, and the span of both."""
 
     key: Node
     value: Node
     span: Span
 
-    @cached_property
+    @lazy
     def name(self) -> str | None:
         """The key's text where it is a scalar."""
         return self.key.text if isinstance(self.key, Scalar) else None
 
 
-@dataclass(slots=True, kw_only=True)
-class Mapping(Node):
+class Mapping(Node, kw_only=True):
     """Keys and values in the order written, duplicates kept. ``flow`` is true for ``{a: b}``."""
 
     pairs: list[Pair]
@@ -135,8 +129,7 @@ class Mapping(Node):
         return {pair.name for pair in self.pairs if pair.name is not None}
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """One document of a stream: its root, its anchors (in the order of the file) and its aliases."""
 
     root: Node

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import takewhile
+
+from msgspec import Struct
 
 from unhub.formats._text import Mapped, Piece
 from unhub.image.found import Span
@@ -46,8 +47,7 @@ class _Out:
         return Mapped(bytes(self.data), tuple(self.pieces))
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """A line of a block: its text lies from ``start`` to ``text_end``, its break up to ``end``."""
 
     start: int
