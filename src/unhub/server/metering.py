@@ -69,8 +69,7 @@ class Metering:
                 async with asyncio.timeout(FLUSH):
                     await self._wake.wait()
             self._wake.clear()
-            with suppress(SQLAlchemyError, OSError):
-                await self.flush()
+            await self.flush()
             await asyncio.sleep(SOONEST)
 
     async def flush(self) -> None:
@@ -84,7 +83,8 @@ class Metering:
         async with self._busy:
             await self._write()
             if self.totals is not None:
-                await self.totals.refresh()
+                with suppress(SQLAlchemyError, OSError):
+                    await self.totals.refresh()
 
     async def forget(self, keep_months: int) -> None:
         """Drop counts of months that are over for longer than so many."""
