@@ -10,8 +10,10 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -78,6 +80,13 @@ class Place:
         """A line as a person types it, in the shop; its status, and both streams as they come."""
         ended = self.machine.shell(f"exec 2>&1\n{line}", folder=self.folder, timeout=180, **{**self.environment, **environment})
         return ended.status, ended.out
+
+    def pulls(self) -> Counter[str]:
+        """How many pulls the gallery answered so far, by account; those of nobody that it knows under ``""``."""
+        today, month = datetime.now(UTC).date(), timedelta(days=31)  # the gallery's clock may be ahead
+        status, said = self.run(f"unhub usage --since {today - month} --until {today + month} --format json --server https://{REGISTRY}")
+        assert status == 0, said
+        return Counter({row["account"]: row["pulls"] for row in json.loads(said)["rows"]})
 
     def start_gallery(self, *, later: int = 0) -> None:
         """Start the mirror, or start it again with its clock moved by so many seconds."""
