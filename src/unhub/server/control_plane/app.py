@@ -10,7 +10,7 @@ from unhub.image.errors import ApiRefused
 from unhub.server.allowance import Allowance
 from unhub.server.control_plane.call import Services
 from unhub.server.control_plane.ecr_public import Arrived, EcrPublic
-from unhub.server.control_plane.errors import server_fault
+from unhub.server.control_plane.errors import incomplete, server_fault
 from unhub.server.control_plane.hosts import Endpoint, Hosts, signed_for
 from unhub.server.control_plane.logos import send_logo
 from unhub.server.control_plane.pagination import PageTokens
@@ -53,8 +53,8 @@ class ControlPlane:
             made = await (self._sts.answer(arrived, request_id) if is_sts else self._ecr_public.answer(arrived))
         except ApiRefused as error:
             made = self._refused(error, request_id, sts=is_sts)
-        except ClientGone:
-            return
+        except ClientGone:  # who has only stopped sending may still listen
+            made = self._refused(incomplete(), request_id, sts=is_sts)
         except Exception as error:  # whatever it is, the client gets an answer of the protocol
             unforeseen = error
             made = self._refused(server_fault(request_id), request_id, sts=is_sts)

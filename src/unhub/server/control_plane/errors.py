@@ -25,6 +25,11 @@ def server_fault(request_id: str) -> ApiRefused:
     return ApiRefused(message, aws_code="ServerException", status=500)
 
 
+def incomplete() -> ApiRefused:
+    """400: the body ended before its end."""
+    return ApiRefused("The request ended before its body was whole.", aws_code="IncompleteBodyException", status=400)
+
+
 def _plain(text: str) -> str:
     """Texts may quote what was sent: no lone surrogates, no endless names."""
     return text.encode("utf-8", "replace").decode("utf-8")[:4000]
