@@ -89,6 +89,19 @@ def test_who_waits_as_long_as_was_said_is_served(rate: Rate, count: int) -> None
     table.close()
 
 
+def test_another_rate_forgives_what_was_owed_to_the_old_one() -> None:
+    """Terms change with a reload; the buckets stay."""
+    clock = Clock()
+    table, slow, quick = buckets(clock), Rate.a_second(0.0001, burst=3), Rate.a_second(2)
+    assert [bool(table.take("a", slow)) for _ in range(4)] == [False, False, False, True]
+    assert table.take("a", quick) == 0.5, "it begins empty"
+    clock.now += SECOND // 2
+    assert table.take("a", quick) == 0.0
+    assert table.take("a", quick) == 0.5
+    clock.now += SECOND
+    assert [bool(table.take("a", quick)) for _ in range(3)] == [False, False, True]
+
+
 def test_a_full_part_of_the_table_forgets_whoever_is_nearest_to_full() -> None:
     clock = Clock()
     table = buckets(clock, sets=1)

@@ -89,7 +89,7 @@ class Buckets:
     def _take(self, key: bytes, start: int, rate: Rate) -> float:
         memory, now = self._memory, self._clock()
         place = _found(memory[start : start + _KEYS], key)
-        due = now if place is None else max(now, _DUE.unpack_from(memory, start + _KEYS + place * _DUE.size)[0])
+        due = now if place is None else max(now, self._due(start, place, now + rate.burst * rate.gap))
         early = due - now - (rate.burst - 1) * rate.gap
         if early > 0:
             return early / SECOND
@@ -99,6 +99,15 @@ class Buckets:
             memory[start + place * _KEY : start + (place + 1) * _KEY] = key
         _DUE.pack_into(memory, start + _KEYS + place * _DUE.size, due + rate.gap)
         return 0.0
+
+    def _due(self, start: int, place: int, latest: int) -> int:
+        """When a bucket will be full again. It is ``latest`` for an empty one: more is the debt of another rate, which is forgiven."""
+        at = start + _KEYS + place * _DUE.size
+        due: int = _DUE.unpack_from(self._memory, at)[0]
+        if due > latest:
+            due = latest
+            _DUE.pack_into(self._memory, at, due)
+        return due
 
     def _hash(self, name: str) -> bytes:
         found = self._hashes.get(name)
