@@ -17,8 +17,8 @@ from unhub.mirror.memory import Memory
 from unhub.mirror.names import NameRules
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push, PushRules
-from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
+from unhub.server.distribution.open_access import OpenAccess
 from unhub.store.blobs_filesystem import FilesystemBlobs
 from unhub.store.records import Block
 from unhub.store.sql.metadata import SqlMetadata
@@ -63,7 +63,7 @@ class Application:
             require_blobs=settings.get("REQUIRE_BLOBS", "0") == "1",
         )
         push = Push(metadata, blobs, self._folder / "uploads", self.memory, rules, now=time.time)
-        access = Access(
+        access = OpenAccess(
             push_password=settings.get("PASSWORD"),
             loopback_only=settings.get("LOOPBACK", "1") == "1",
         )

@@ -213,7 +213,7 @@ def _introduction(running: Running, *, styles: bool) -> str:
     shown = f"localhost:{port}" if host in ("127.0.0.1", "[::1]") else address
     lines = [
         f"unhub: serving at {styled(', '.join(running.urls), 'bold', on=styles)}, data in {running.data}",
-        f"  Try it: docker pull {shown}/library/hello-world",
+        f"  Try it: docker pull {shown}/{running.mode.hello_world}",
     ]
     if running.api_urls:
         lines.append(f"  ECR Public's API: aws ecr-public describe-registries --region us-east-1 --endpoint-url {running.api_urls[0]}")

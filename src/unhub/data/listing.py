@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from unhub.data import control_plane, facts, gallery, signing, terms
+from unhub.data import control_plane, ecr_public, facts, gallery, signing, terms
 from unhub.data.identities import IdentityLimit
 from unhub.data.override import override_text, toml_value
 from unhub.data.rows import CITATION, DATA_FILE, IN_SETTINGS, Row, converted, own_rows, shipped
@@ -124,7 +124,15 @@ def _checked(row: Row) -> Row:
     return row
 
 
-_TYPES: Final = {**facts.KINDS, **terms.TYPES, **signing.TYPES, **control_plane.TYPES, **gallery.TYPES, "identity_limit": IdentityLimit}
+_TYPES: Final = {
+    **facts.KINDS,
+    **terms.TYPES,
+    **signing.TYPES,
+    **control_plane.TYPES,
+    **gallery.TYPES,
+    **ecr_public.TYPES,
+    "identity_limit": IdentityLimit,
+}
 
 
 def _value(row: Row) -> str:

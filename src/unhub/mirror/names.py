@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from unhub.image.errors import UnhubError
 from unhub.store.records import RepositoryKey
@@ -33,11 +33,25 @@ class UnknownNamespace(InvalidName):
     """``?ns=`` names a registry that is not configured: answering for it would make this an open proxy."""
 
 
+class UnknownRepository(InvalidName):
+    """Mode ``ecr-public``: the alias ``registry`` is nobody's, so that there can be no ``repository`` in it."""
+
+    def __init__(self, repository: str, registry: str, *, hint: str | None = None) -> None:
+        super().__init__(f"cannot find {repository!r}: nobody has the alias {registry!r}", hint=hint)
+        self.repository = repository
+        self.registry = registry
+
+
 class Mode(StrEnum):
     """Whom the mirror serves: everybody, or callers with tokens as ECR Public does."""
 
     OPEN = "open"
     ECR_PUBLIC = "ecr-public"
+
+    @property
+    def hello_world(self) -> str:
+        """The name of an image that is always there, as clients write it."""
+        return "library/hello-world" if self is Mode.OPEN else "docker/library/hello-world"
 
 
 class Door(StrEnum):
@@ -51,22 +65,93 @@ class Door(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NameRules:
-    """What names are compared with: own aliases, and the hosts of every upstream (``docker.io`` -> ``docker``)."""
-
-    own: frozenset[str] = frozenset({"local"})
-    hosts: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True)
 class Name:
-    """A repository as it was named and as it is kept. ``own`` ones hold what was pushed, the others are pulled through."""
+    """A repository as it was named and as it is kept. ``own`` ones hold what was pushed, the others are pulled through.
+
+    ``account`` is whose it is (12 digits), empty where nobody is known by name.
+    """
 
     key: RepositoryKey
     own: bool
     door: Door
     written: str
     namespace: str | None = None
+    account: str = ""
+
+
+class Names(Protocol):
+    """How the names of a server are understood."""
+
+    @property
+    def listed(self) -> Collection[str]:
+        """The aliases whose repositories are listed for everybody."""
+        ...
+
+    @property
+    def where_to_push(self) -> str:
+        """For whoever pushes to what is not their own."""
+        ...
+
+    def understand(self, path: str, namespace: str | None) -> Name:
+        """What a client means by ``path``, asked with ``?ns=namespace`` or without. Raises :class:`InvalidName`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What names are compared with in mode ``open``: own aliases, and the hosts of every upstream (``docker.io`` -> ``docker``)."""
+
+    own: frozenset[str] = frozenset({"local"})
+    hosts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def listed(self) -> Collection[str]:
+        """See the protocol."""
+        return self.own
+
+    @property
+    def where_to_push(self) -> str:
+        """See the protocol."""
+        return "Names that can be pushed to begin with " + ", ".join(f"{alias}/" for alias in sorted(self.own))
+
+    def understand(self, path: str, namespace: str | None) -> Name:
+        """See :func:`understand`."""
+        return understand(path, namespace, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an alias is: the account, and the alias under which all of its repositories are kept."""
+
+    account: str
+    default_alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryNames:
+    """Mode ``ecr-public``: only aliases of accounts (``owner`` says whose one is) and ``docker/<a>/<b>`` are names there.
+
+    ``?ns=`` is no door: containerd sends it to whatever stands in for public.ecr.aws.
+    """
+
+    owner: Callable[[str], Owner | None]
+    listed: Collection[str] = ()
+    where_to_push: str = "Push to a repository of your own: ALIAS/NAME, made by aws ecr-public create-repository"
+
+    def understand(self, path: str, namespace: str | None) -> Name:
+        """See the protocol. Raises :class:`UnknownRepository` for an alias that nobody has, and for ``docker/<name>``."""
+        del namespace
+        _check(path)
+        alias, _, repository = path.partition("/")
+        if alias == DOCKER:
+            if "/" in repository:
+                return Name(RepositoryKey(DOCKER, repository), False, Door.GALLERY, path)
+            hint = f"Docker Hub's official image is named {DOCKER}/library/{repository} here" if repository else None
+            raise UnknownRepository(repository, alias, hint=hint)
+        owner = self.owner(alias) if repository else None
+        if owner is None:
+            raise UnknownRepository(repository, alias)
+        return Name(RepositoryKey(owner.default_alias, repository), True, Door.OWN, path, account=owner.account)
 
 
 def understand(path: str, namespace: str | None, rules: NameRules) -> Name:

@@ -8,7 +8,7 @@ names no more stays, too: it is taken away by ``unhub admin``, and what ``unhub 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -56,6 +56,20 @@ async def sow(seeds: Iterable[AccountSeed], identities: Identities) -> list[Iden
             with _told(one.place):
                 done.append(await _identity(one, seed.id, identities))
     return done
+
+
+async def give_aliases(names: Sequence[str], identities: Identities) -> None:
+    """Give the default account's registry names that it lacks, the first as the one that is shown.
+
+    Raises :class:`UsageError` for one that another registry has.
+    """
+    if not names:
+        return
+    account = await identities.default_account()
+    has = {alias.name for alias in await identities.aliases(account.id)}
+    for name in names:
+        if name not in has:
+            await identities.add_alias(account.id, name, primary=name == names[0])
 
 
 async def _account(seed: AccountSeed, identities: Identities) -> None:

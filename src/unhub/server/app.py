@@ -14,13 +14,14 @@ from unhub.mirror.memory import Memory
 from unhub.mirror.names import Mode
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push
+from unhub.mirror.registries import KnownRegistries
 from unhub.server.allowance import Allowance
 from unhub.server.callers import Callers
 from unhub.server.control_plane.hosts import ANY, Endpoint
 from unhub.server.counters import Counters, Slot, by_outcome
 from unhub.server.crowd import FILES_MAX, Crowd, open_files
-from unhub.server.distribution.access import Access
 from unhub.server.distribution.app import Distribution
+from unhub.server.doors import doors_of
 from unhub.server.fetcher_client import FetcherClient
 from unhub.server.identity_services import IdentityServices
 from unhub.server.metering import Metering, is_manifest
@@ -181,7 +182,8 @@ async def opened(
         identities = await IdentityServices.open(
             settings.data, metadata.identity, now=time.time, facts=settings.facts, reserved=settings.pulled_through
         )
-        watcher = Watcher(metadata, memory, also=identities.apply)
+        registries = KnownRegistries(metadata.identity.accounts, settings.pulled_through)
+        watcher = Watcher(metadata, memory, followers=(identities, registries))
         await watcher.start()
         metering = Metering(stores.metadata.identity.meters, counters.slot(slot), counts_head=settings.terms.allowances.counts_head)
         stack.push_async_callback(metering.flush)
@@ -196,8 +198,10 @@ async def opened(
         words = push_words(settings)
         push = Push(metadata, blobs, settings.data / "uploads", memory, push_rules(settings), now=time.time, words=words)
         crowd = Crowd(lambda: open_files(settings.data / "blobs", FILES_MAX))
-        access = Access(push_password=settings.push_password, loopback_only=settings.is_local)
-        registry = Distribution(pull, push, blobs, settings.names, access=access, recorder=recorder, enter=crowd.enter, allowance=allowance)
+        doors = doors_of(settings, identities, metadata.identity, registries, hears=lambda: watcher.hears)
+        registry = Distribution(
+            pull, push, blobs, doors.names, access=doors.access, recorder=recorder, enter=crowd.enter, allowance=allowance
+        )
         figures = Figures(counters, fetcher, metadata, recorder)
         pages = OperatorPages(watcher, metadata, figures, token=None if settings.open_metrics else token)
         actions = Actions(metadata, blobs, fetcher.operate, lambda: settings.names, now=time.time)
@@ -227,7 +231,7 @@ async def opened(
         )
         app = App(
             registry,
-            access.token,
+            doors.tokens,
             pages,
             operations,
             callers=callers,

@@ -33,6 +33,7 @@ class Running:
     data: Path
     token_file: Path
     api_urls: tuple[str, ...] = ()
+    mode: Mode = Mode.OPEN
 
 
 def serve(
@@ -65,7 +66,7 @@ def serve(
         _preload(settings.mode)
         _allow_many_files()
         supervisor = Supervisor(settings, sockets, token, _unheard(say), reload, login=login, api_sockets=api_sockets)
-        return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token", api_urls)))
+        return supervisor.run(lambda: ready(Running(urls, settings.data, settings.data / "admin.token", api_urls, settings.mode)))
 
 
 def _urls(settings: ServeSettings, sockets: list[socket.socket]) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ class ServeSettings:
     data: Path
     upstreams: tuple[UpstreamSettings, ...]
     names: NameRules
+    own_aliases: tuple[str, ...] = ()
+    """Aliases that were declared; in mode ``ecr-public`` the default account's registry gets them."""
     workers: int = 1
     tls: Tls | None = None
     open_metrics: bool = False
@@ -153,6 +155,7 @@ def serve_settings(
         data=(flags.data or (base / Path(serve.data) if serve.data else around.data)).absolute(),
         upstreams=upstreams,
         names=names,
+        own_aliases=tuple(dict.fromkeys((*flags.own, *settings.alias))),
         workers=flags.workers or serve.workers,
         tls=tls,
         open_metrics=serve.open_metrics if flags.open_metrics is None else flags.open_metrics,

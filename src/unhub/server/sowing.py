@@ -8,8 +8,9 @@ import time
 
 from unhub.data.identities import identity_limits
 from unhub.mirror.identities import Identities
+from unhub.mirror.names import Mode
 from unhub.mirror.sealing import FILE, InstanceKey
-from unhub.mirror.seeding import sow
+from unhub.mirror.seeding import give_aliases, sow
 from unhub.server.settings import ServeSettings
 from unhub.store.sql.metadata import SqlMetadata
 
@@ -19,12 +20,17 @@ def sow_seeds(settings: ServeSettings) -> None:
 
     Raises :class:`ConfigurationError`, which names the place, and :class:`RefusedError` for a wrong instance key.
     """
-    if not settings.seeds:
+    if not (settings.seeds or _wanted(settings)):
         return
     asyncio.run(_sow(settings))
     for thread in threading.enumerate():  # the database's; a fork must not meet one
         if thread is not threading.current_thread():
             thread.join()
+
+
+def _wanted(settings: ServeSettings) -> tuple[str, ...]:
+    """The declared aliases, where they are those of a registry."""
+    return settings.own_aliases if settings.mode is Mode.ECR_PUBLIC else ()
 
 
 async def _sow(settings: ServeSettings) -> None:
@@ -34,5 +40,6 @@ async def _sow(settings: ServeSettings) -> None:
         limits, reserved = identity_limits(settings.facts), settings.pulled_through
         identities = Identities(metadata.identity, instance, now=time.time, limits=limits, reserved=reserved)
         await sow(settings.seeds, identities)
+        await give_aliases(_wanted(settings), identities)
     finally:
         await metadata.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
 
 from unhub.mirror.memory import Memory
 from unhub.store.protocols import MetadataStore
@@ -20,6 +20,18 @@ DEAF: Final = 5.0
 PAGE: Final = 1000
 
 
+class Follower(Protocol):
+    """Something else that a worker remembers of the store."""
+
+    async def load(self) -> None:
+        """Read all of it anew: at the start, and where changes may have been missed."""
+        ...
+
+    async def apply(self, changes: Iterable[Change]) -> None:
+        """Take in what changed."""
+        ...
+
+
 class Watcher:
     """Keeps a worker's memory true. ``clock`` gives seconds that never go back."""
 
@@ -29,10 +41,10 @@ class Watcher:
         memory: Memory,
         clock: Callable[[], float] = time.monotonic,
         *,
-        also: Callable[[Iterable[Change]], Awaitable[None]] | None = None,
+        followers: Sequence[Follower] = (),
     ) -> None:
-        """``also`` is told of every change, for what else a worker remembers."""
-        self._also = also
+        """``followers`` are told of every change, in their order."""
+        self._followers = followers
         self._metadata = metadata
         self._memory = memory
         self._clock = clock
@@ -48,6 +60,7 @@ class Watcher:
         """Begin with what is true now. Raises what the store raises."""
         self._generation = await self._metadata.changes.generation()
         self._memory.set_blocks(await self._metadata.policy.blocks())
+        await self._load_followers()
         self._heard_at = self._clock()
 
     async def run(self) -> None:
@@ -66,17 +79,28 @@ class Watcher:
             began = self._clock()
             changes = await self._metadata.changes.since(self._generation, PAGE)
             if changes:
-                missed = changes[0].generation > self._generation + 1
-                if missed or not self._memory.trusted:
-                    self._memory.clear()  # older changes may have been dropped before they were read here
-                if self._memory.apply(changes) or missed:
-                    self._memory.set_blocks(await self._metadata.policy.blocks())
-                if self._also is not None:
-                    await self._also(changes)
+                await self._take_in(changes)
                 self._generation = changes[-1].generation
             if len(changes) < PAGE:
                 if not self._memory.trusted:
                     self._memory.clear()
+                    await self._load_followers()
                     self._memory.trusted = True
                 self._heard_at = began
                 return
+
+    async def _take_in(self, changes: Sequence[Change]) -> None:
+        missed = changes[0].generation > self._generation + 1
+        if missed or not self._memory.trusted:
+            self._memory.clear()  # older changes may have been dropped before they were read here
+        if self._memory.apply(changes) or missed:
+            self._memory.set_blocks(await self._metadata.policy.blocks())
+        if missed:
+            await self._load_followers()
+            return
+        for follower in self._followers:
+            await follower.apply(changes)
+
+    async def _load_followers(self) -> None:
+        for follower in self._followers:
+            await follower.load()

@@ -62,6 +62,10 @@ class Accounts(Protocol):
         """The aliases of a registry, the primary one first, then by name."""
         ...
 
+    async def every_alias(self) -> list[StoredAlias]:
+        """The aliases of all registries, by name."""
+        ...
+
 
 class Identities(Protocol):
     """Users and roles with their policies."""

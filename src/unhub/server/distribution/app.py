@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from unhub.image.errors import ServeError
-from unhub.mirror.names import InvalidName, Name, NameRules, UnknownNamespace, understand
+from unhub.mirror.names import InvalidName, Name, Names, UnknownNamespace, UnknownRepository
 from unhub.mirror.pull import ManifestAnswer, Pull
 from unhub.mirror.push import Push
 from unhub.server.allowance import Allowance
@@ -17,9 +17,10 @@ from unhub.server.distribution.access import Access
 from unhub.server.distribution.answers import JSON, Answer, Receive, Send, always, answer, deliver
 from unhub.server.distribution.blobs import Blobs
 from unhub.server.distribution.body import ClientGone
-from unhub.server.distribution.errors import NotAllowed, refusal
+from unhub.server.distribution.errors import NotAllowed
 from unhub.server.distribution.manifests import ManifestReads, ManifestWrites, parse_reference
 from unhub.server.distribution.note import Note, Recorder
+from unhub.server.distribution.open_access import OpenAccess
 from unhub.server.distribution.ranges import Unsatisfiable
 from unhub.server.distribution.ready import NO_BODY, Known, Path, Ready, ReadyAnswers
 from unhub.server.distribution.referrers import list_referrers
@@ -48,7 +49,7 @@ class Distribution:
         pull: Pull,
         push: Push,
         store: BlobStore,
-        names: NameRules,
+        names: Names,
         *,
         access: Access | None = None,
         recorder: Recorder | None = None,
@@ -56,7 +57,7 @@ class Distribution:
         enter: Callable[[], Awaitable[bool]] = always,
         allowance: Allowance | None = None,
     ) -> None:
-        """``access`` says who may push (by default anybody: for a loopback listener), ``recorder`` counts pulls.
+        """``access`` says who may do what (by default anybody everything: for a loopback listener), ``recorder`` counts pulls.
 
         ``enter`` says when the server may be handed one more file to send, see :class:`unhub.server.crowd.Crowd`;
         ``allowance`` holds callers to the terms, where there are any.
@@ -64,7 +65,7 @@ class Distribution:
         self._pull = pull
         self._push = push
         self._names = names
-        self._access = access or Access()
+        self._access = access or OpenAccess()
         self._recorder = recorder
         self._enter = enter
         self._allowance = allowance
@@ -83,7 +84,7 @@ class Distribution:
         if method != "GET" and method != "HEAD":  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
             return False
         ready = self._ready.find((scope["raw_path"], scope["query_string"]), scope["headers"])
-        if ready is None:
+        if ready is None or not self._access.knows(scope, note):
             return False
         if self._allowance is not None and note is not None:
             error = self._allowance.refuses(note, head=method == "HEAD")
@@ -99,7 +100,7 @@ class Distribution:
 
     def _refused(self, error: ServeError, ready: Ready, method: str, note: Note) -> tuple[dict[str, Any], dict[str, Any]]:
         """The two messages of a refusal, in the place of an answer that is ready."""
-        made = refusal(error)
+        made = self._access.refused(error)
         note.status, note.reference, note.door, note.name = made.status, ready.which, ready.door, ready.shown
         note.bytes = made.size if method == "GET" else 0
         start = {"type": "http.response.start", "status": made.status, "headers": made.headers}
@@ -118,7 +119,8 @@ class Distribution:
         """One request (ASGI 3). Raises whatever was not foreseen, after it was answered with 500."""
         method = scope["method"]
         path = (scope["raw_path"], scope["query_string"])
-        if method == "GET" or method == "HEAD":  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
+        quick = method == "GET" or method == "HEAD"  # noqa: PLR1714 - two comparisons are quicker than a look into a tuple
+        if quick and self._access.knows(scope, scope.get("unhub.note")):
             ready = self._ready.find(path, scope["headers"])
             if ready is not None:
                 if (error := self._refusal(scope)) is not None:
@@ -133,7 +135,7 @@ class Distribution:
             found = None if known is None else self._pull.remembered(known.key, known.which)
             if known is not None and found is not None:
                 if (error := self._refusal(scope)) is not None:
-                    refused = refusal(error)
+                    refused = self._access.refused(error)
                     self._tell(scope, refused, known.name, known.which, "")
                     await deliver(refused, method, receive, send)
                     return
@@ -150,10 +152,11 @@ class Distribution:
         request: Request | None = None
         unforeseen: Exception | None = None
         try:
+            self._access.admit(scope, scope.get("unhub.note"))
             request = self._read(scope, receive)
             made = await self._answer(request)
         except ServeError as error:
-            made = refusal(error)
+            made = await self._refusal_of(error, request)
             if isinstance(error, Unsatisfiable):
                 made.headers.append((b"content-range", b"bytes */%d" % error.size))
         except ClientGone:
@@ -161,15 +164,21 @@ class Distribution:
         except SQLAlchemyError as error:  # clients try again after 503, and give up after 500
             unforeseen = error
             message = "cannot read what is kept here: the database does not answer"
-            made = refusal(ServeError(message, status=503, registry_code="UNAVAILABLE", retry_after=1.0))
+            made = self._access.refused(ServeError(message, status=503, registry_code="UNAVAILABLE", retry_after=1.0))
         except Exception as error:  # whatever it is, the client gets an answer of the protocol
             unforeseen = error
-            made = refusal(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
+            made = self._access.refused(ServeError("cannot answer: something went wrong here", status=500, registry_code="UNKNOWN"))
         if request is None or not self._is_told(scope):
             self._tell(scope, made, request and request.name, "" if request is None else request.route.reference, "")
         await deliver(made, scope["method"], receive, send, self._enter)
         if unforeseen is not None:
             raise unforeseen
+
+    async def _refusal_of(self, error: ServeError, request: Request | None) -> Answer:
+        try:
+            return self._access.refused(await self._access.explained(error, request))
+        except SQLAlchemyError:  # then it is told in the words that are there
+            return self._access.refused(error)
 
     def _read(self, scope: dict[str, Any], receive: Receive) -> Request:
         route = split(scope["raw_path"])
@@ -180,9 +189,11 @@ class Distribution:
 
     def _understand(self, route: Route, namespace: str | None) -> Name:
         try:
-            return understand(route.name, namespace, self._names)
+            return self._names.understand(route.name, namespace)
         except UnknownNamespace as error:
             raise ServeError(error.message, status=404, registry_code="NAME_UNKNOWN", hint=error.hint) from None
+        except UnknownRepository as error:
+            raise self._access.unknown(error) from None
         except InvalidName as error:
             raise ServeError(error.message, status=400, registry_code="NAME_INVALID", hint=error.hint) from None
 
@@ -191,17 +202,17 @@ class Distribution:
         handler = allowed.get(request.method)
         if handler is None:
             raise NotAllowed(f"cannot {request.method} this", tuple(allowed))
+        await self._access.check(request)
         if request.method not in READS or request.route.kind in (Kind.UPLOAD, Kind.UPLOADS):
             self._check_own(request.repository)
-            request.owner = self._access.writer(request.scope, request.repository.written)
+            request.owner = await self._access.writer(request)
         return await handler(request)
 
     def _check_own(self, name: Name) -> None:
         if name.own:
             return
-        own = ", ".join(f"{alias}/" for alias in sorted(self._names.own))
         message = f"cannot change {name.written}: it is pulled through from its upstream"
-        raise NotAllowed(message, READS, hint=f"Names that can be pushed to begin with {own}")
+        raise NotAllowed(message, READS, hint=self._names.where_to_push)
 
     def _table(self, writes: ManifestWrites, uploads: Uploads) -> dict[Kind, dict[str, Handler]]:
         async def begin(request: Request) -> Answer:
@@ -214,7 +225,7 @@ class Distribution:
             return await list_referrers(request, self._pull)
 
         async def catalog(request: Request) -> Answer:
-            return await list_repositories(request, self._push, self._names.own)
+            return await list_repositories(request, self._push, self._names.listed)
 
         manifest, blob = self._get_manifest, self._get_blob
         session: dict[str, Handler] = {"GET": uploads.status, "PATCH": uploads.append, "PUT": uploads.finish, "DELETE": uploads.cancel}

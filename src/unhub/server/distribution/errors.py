@@ -6,7 +6,7 @@ import msgspec
 
 from unhub.image.digest import Digest
 from unhub.image.errors import InvalidDigest, ServeError
-from unhub.server.distribution.answers import JSON, Answer, answer, retry_after
+from unhub.server.distribution.answers import JSON, Answer, Header, answer, retry_after
 
 
 class _Error(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,22 +22,22 @@ class _Errors(msgspec.Struct, frozen=True):
 class Unauthorized(ServeError):
     """401: ``challenge`` says how to log in (RFC 9110, section 11.6.1)."""
 
-    def __init__(self, message: str, challenge: str) -> None:
-        super().__init__(message, status=401, registry_code="UNAUTHORIZED")
+    def __init__(self, message: str, challenge: str, *, status: int = 401, registry_code: str = "UNAUTHORIZED") -> None:
+        super().__init__(message, status=status, registry_code=registry_code)
         self.challenge = challenge
 
 
 class NotAllowed(ServeError):
     """405: what may be asked instead is in ``allowed``."""
 
-    def __init__(self, message: str, allowed: tuple[str, ...], *, hint: str | None = None) -> None:
-        super().__init__(message, status=405, registry_code="UNSUPPORTED", hint=hint)
+    def __init__(self, message: str, allowed: tuple[str, ...], *, hint: str | None = None, registry_code: str = "UNSUPPORTED") -> None:
+        super().__init__(message, status=405, registry_code=registry_code, hint=hint)
         self.allowed = allowed
 
 
-def refusal(error: ServeError) -> Answer:
-    """The answer to a request that cannot be served."""
-    headers = [JSON]
+def refusal(error: ServeError, *, content_type: Header = JSON, end: bytes = b"") -> Answer:
+    """The answer to a request that cannot be served; ``end`` is what its body ends with."""
+    headers = [content_type]
     if error.retry_after is not None:
         headers.append(retry_after(error.retry_after))
     if isinstance(error, Unauthorized):
@@ -47,7 +47,7 @@ def refusal(error: ServeError) -> Answer:
         headers.append((b"allow", ", ".join(allowed).encode("ascii")))
     detail = {"hint": error.hint} if error.hint else {}
     body = msgspec.json.encode(_Errors((_Error(error.registry_code, _plain(str(error)), detail),)))
-    return answer(error.status, headers, body)
+    return answer(error.status, headers, body + end)
 
 
 def parse_digest(text: str, *, status: int = 400) -> Digest:

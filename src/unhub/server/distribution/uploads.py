@@ -7,7 +7,7 @@ from typing import Final
 
 from unhub.image.digest import HEX_LENGTHS, Digest
 from unhub.image.errors import ServeError
-from unhub.mirror.names import InvalidName, Name, NameRules, understand
+from unhub.mirror.names import InvalidName, Name, Names, UnknownRepository
 from unhub.mirror.open_upload import Chunk, OutOfOrder, Session
 from unhub.mirror.pull import Pull
 from unhub.mirror.push import Push
@@ -27,7 +27,7 @@ class Uploads:
         self._pull = pull
         self._push = push
 
-    async def begin(self, request: Request, names: NameRules) -> Answer:
+    async def begin(self, request: Request, names: Names) -> Answer:
         """POST: a session; or at once a whole blob (``?digest=``), or one that another repository has (``?mount=``)."""
         name = request.repository
         mount = request.parameter("mount")
@@ -76,13 +76,15 @@ class Uploads:
         await self._push.uploads.cancel(request.repository.key, request.owner, request.route.reference)
         return answer(204)
 
-    async def _mount(self, name: Name, digest: Digest, source: str | None, names: NameRules) -> bool:
+    async def _mount(self, name: Name, digest: Digest, source: str | None, names: Names) -> bool:
         """Link a blob that a repository serves to everybody; whether there is one."""
         if source is None:
             candidates = await self._push.repositories_of(digest, MOUNTS_TRIED_MAX)
         else:
             try:
-                candidates = [understand(source, None, names).key]
+                candidates = [names.understand(source, None).key]
+            except UnknownRepository:
+                return False  # the blob is then uploaded
             except InvalidName as error:
                 raise ServeError(error.message, status=400, registry_code="NAME_INVALID") from None
         for key in candidates:

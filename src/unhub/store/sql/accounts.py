@@ -86,6 +86,11 @@ class SqlAccounts:
         async with self._database.read() as connection:
             return [_alias(row) for row in (await connection.execute(query)).all()]
 
+    async def every_alias(self) -> list[StoredAlias]:
+        """See the protocol."""
+        async with self._database.read() as connection:
+            return [_alias(row) for row in (await connection.execute(select(registry_alias).order_by(registry_alias.c.name))).all()]
+
     async def _update(self, account: str, **values: object) -> bool:
         async with self._database.write() as connection:
             done = await connection.execute(update(account_table).where(account_table.c.id == account).values(**values))
