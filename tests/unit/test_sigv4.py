@@ -460,6 +460,23 @@ def test_statuses_and_times_are_dated_facts_and_a_users_file_may_change_them(tmp
     assert rules.refusals[Cause.MISSING] == RULES.refusals[Cause.MISSING]
 
 
+def test_each_service_has_rules_of_its_own() -> None:
+    json, query = rules_for("ecr-public", ["us-east-1"]), rules_for("sts", ["us-west-2"])
+    assert (json.service, json.regions, json.skew, json.presigned_max) == ("ecr-public", {"us-east-1"}, 300, 604_800)
+    assert (query.service, query.regions, query.skew, query.presigned_max) == ("sts", {"us-west-2"}, 900, 604_800)
+    unknown = [(rules.refusals[Cause.UNKNOWN_KEY].aws_code, rules.refusals[Cause.UNKNOWN_KEY].status) for rules in (json, query)]
+    assert unknown == [("UnrecognizedClientException", 400), ("InvalidClientTokenId", 403)]
+
+
+def test_what_is_wrong_about_a_request_is_said_whole() -> None:
+    undated = with_header(with_header(signed(), "X-Amz-Date", None), "Date", "yesterday, at noon")
+    assert refused(undated)[1] == "Date must be in ISO-8601 'basic format'. Got 'yesterday, at noon'."
+    nothing = with_header(with_header(signed(), "X-Amz-Date", None), "Authorization", "AWS4-HMAC-SHA256 ")
+    assert refused(nothing)[1].endswith("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    dated = with_header(signed(), "X-Amz-Date", f" {header(signed(), 'x-amz-date')}XX")
+    assert refused(dated)[0] == "IncompleteSignatureException", "only blanks around a date are none of it"
+
+
 # What is signed well, and may yet be read in two ways
 
 NAMES = "content-type;host;x-amz-date;x-amz-target"
