@@ -1,0 +1,1 @@
+"""One truth behind all doors: what one writes, every other shows."""
