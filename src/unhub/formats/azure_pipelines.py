@@ -26,7 +26,12 @@ _RESOURCES = re.compile(rb"^resources:[ \t]*\r?\n(?:[ \t].*\r?\n|\r?\n)*?[ \t]+c
 
 
 def _recognise(source: Source) -> bool:
-    return bool(_NAMED.search(source.path) or _HOLDS.search(source.data) or _RESOURCES.search(source.data))
+    data = source.data
+    if _NAMED.search(source.path):
+        return True
+    if (b"vmImage" in data or b"task" in data) and _HOLDS.search(data):
+        return True
+    return b"resources:" in data and b"containers:" in data and _RESOURCES.search(data) is not None
 
 
 FORMAT = Format(

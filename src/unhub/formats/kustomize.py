@@ -21,13 +21,14 @@ from unhub.image.source import Source
 
 _OPERATION = re.compile(rb"[\"']?\bop[\"']?[ \t]*:[ \t]*[\"']?(?:add|replace|test)\b")
 _TRANSFORMER = re.compile(rb"^[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?ImageTagTransformer\b", re.MULTILINE)
+_NAMES = frozenset(name.lower() for name in NAMES)
 _PATCHES = ("patches", "patchesJson6902", "patchesStrategicMerge", "transformers", "generators")
 
 
 def _recognise(source: Source) -> bool:
-    if source.name.lower() in {name.lower() for name in NAMES}:
+    if source.name.lower() in _NAMES:
         return True
-    if _TRANSFORMER.search(source.data):
+    if b"ImageTagTransformer" in source.data and _TRANSFORMER.search(source.data):
         return True
     return b"apiVersion" not in source.data and b"/" in source.data and _OPERATION.search(source.data) is not None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from unhub.image.errors import InvalidReference
 from unhub.image.found import Declared, DeclaredKind, Found
@@ -11,8 +12,7 @@ from unhub.image.reference import Reference
 from unhub.migrate.look import Lines
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """A declared name and the file that declares it."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from unhub.image.errors import SelfCheckFailed
 from unhub.image.found import Found, Part, Role, Span, Wrap
@@ -12,8 +13,7 @@ from unhub.image.reference import Reference, written_name_length
 from unhub.migrate.pinning import end_of
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(Struct, frozen=True, order=True):
     """Put ``replacement`` where the bytes of ``span`` stand, in the file ``path``."""
 
     path: str
@@ -21,8 +21,7 @@ class Edit:
     replacement: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """The edits that move one reference, whole or not at all."""
 
     edits: tuple[Edit, ...]
@@ -39,9 +38,10 @@ def plan_fix(found: Found, target: Reference, path: str, *, keep_host: bool = Fa
     variable, a continuation or a comment inside the name survives. ``keep_host`` adds the
     wrap that keeps a service's host name.
     """
-    by_role = {role: tuple(part for part in found.parts if part.role is role) for role in Role}
-    if by_role[Role.REPOSITORY]:
-        changes = _field_changes(by_role[Role.REGISTRY], by_role[Role.REPOSITORY], target)
+    repository = tuple(part for part in found.parts if part.role is Role.REPOSITORY)
+    if repository:
+        registry = tuple(part for part in found.parts if part.role is Role.REGISTRY)
+        changes = _field_changes(registry, repository, target)
     else:
         changes = _text_changes(_name_parts(found.parts), target.name)
     edits = [_edit(part, text, path) for part, text in changes]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from unhub.image.found import Class, Found, Part
 from unhub.migrate.conflicts import Declarations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from unhub.image.found import Found, PulledBy, Safety, Skipped
 from unhub.image.reference import Reference, written_name_length
@@ -10,8 +10,7 @@ from unhub.migrate.edits import Fix
 from unhub.migrate.mapping import Decision
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """One reference of one file with its decision; ``fix`` holds its edits if it will be moved."""
 
     path: str
@@ -52,8 +51,7 @@ class Item:
         return self.finding.reference if isinstance(self.finding, Found) else None
 
 
-@dataclass(slots=True)
-class FilePlan:
+class FilePlan(Struct):
     """The references of one file, its bytes, and its format's name."""
 
     path: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+import re
+
+from msgspec import Struct, field
 
 from unhub.formats._choice import choose
 from unhub.formats._format import Entry
@@ -13,8 +15,10 @@ from unhub.image.source import Source
 from unhub.migrate.pragmas import Pragmas
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
+_LINE_END = re.compile(rb"\n")
+
+
+class SkippedFile(Struct, frozen=True):
     """A file that was not looked at; ``unreadable`` where it should have been, and could not."""
 
     path: str
@@ -23,8 +27,7 @@ class SkippedFile:
     unreadable: bool = True
 
 
-@dataclass(slots=True)
-class LookedAt:
+class LookedAt(Struct):
     """What one file holds."""
 
     path: str
@@ -39,12 +42,7 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        starts = [0]
-        place = data.find(b"\n")
-        while place >= 0:
-            starts.append(place + 1)
-            place = data.find(b"\n", place + 1)
-        self._starts = starts
+        self._starts = [0, *(match.end() for match in _LINE_END.finditer(data))]
 
     def line(self, offset: int) -> int:
         """The line of a byte, from 1."""
@@ -77,7 +75,7 @@ def look(source: Source, entry: Entry | None = None) -> LookedAt | SkippedFile |
         return SkippedFile(source.path, error.message, entry.name)
     except RecursionError:
         return SkippedFile(source.path, "nested too deep to be read", entry.name)
-    result.references.sort(key=lambda finding: (finding.span.start, finding.span.end))
+    result.references.sort(key=lambda finding: finding.span)
     result.references = _distinct(result.references)
     return result
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import Struct, structs
+
 from unhub.config.settings import Rule
 from unhub.data.facts import Knowledge
 from unhub.image.errors import ConfigurationError, InvalidReference
@@ -25,8 +27,7 @@ RESERVED = "docker.io/library/scratch"
 _ADDRESS = re.compile(r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What becomes of one reference: its class, the new reference if any, the rule's name, the reason.
 
     ``evidence`` is what verification saw of the target; ``question`` is what it has to be asked first.
@@ -40,8 +41,7 @@ class Decision:
     question: Question | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A place for a reference: its name there (``None`` where it has none), the rule's name, and what speaks against it.
 
     With a target, ``obstacle`` is a dated fact, which may be outdated; without one it is final.
@@ -92,6 +92,7 @@ class Mapper:
         self.origin = parse_place(options.origin)
         self.targets = tuple(parse_place(spec) for spec in options.targets)
         self.suggestions = Suggestions(knowledge, self.targets)
+        self._choices: dict[Reference, list[Choice]] = {}
 
     def decide(self, found: Found, path: str) -> Decision:
         """The decision for one finding of the file at ``path``."""
@@ -118,7 +119,10 @@ class Mapper:
         for rule in self.options.rules:
             if fnmatch.fnmatchcase(origin.name, rule.match) and applies_to_path(self.options.below + path, rule.paths, rule.not_paths):
                 return [_by_rule(rule, origin)]
-        return [self._choice(place, origin) for place in self.targets]
+        known = self._choices.get(origin)
+        if known is None:
+            known = self._choices[origin] = [self._choice(place, origin) for place in self.targets]
+        return known
 
     def _choice(self, place: Place, origin: Reference) -> Choice:
         target = place.name_of(origin)
@@ -235,7 +239,7 @@ class Mapper:
     def _unseen(self, found: Found, origin: Reference, decision: Decision, viable: Sequence[Choice]) -> Decision:
         if self.proof.wanted:
             targets = tuple(choice.target for choice in viable if choice.target is not None)
-            return replace(decision, question=Question(origin, targets))
+            return structs.replace(decision, question=Question(origin, targets))
         if found.reference.digest is not None and UNVERIFIED_DIGESTS not in self.options.accept:
             reason = f"pinned digest not verified; --accept {UNVERIFIED_DIGESTS} moves it as it is"
             return Decision(Class.NO_TARGET, None, decision.rule, reason)
@@ -243,13 +247,13 @@ class Mapper:
 
     def _with_digest(self, found: Found, reason: str | None, evidence: Evidence, decision: Decision) -> Decision:
         """The decision with the verified digest in its target, where that is wanted and can be written."""
-        decision = replace(decision, reason=reason, evidence=evidence)
+        decision = structs.replace(decision, reason=reason, evidence=evidence)
         if not self.options.pin or decision.target is None or decision.target.digest is not None or evidence.verdict not in PROVEN:
             return decision
         obstacle = can_pin(found)
         if obstacle is not None:
-            return replace(decision, reason="; ".join(filter(None, (reason, f"not pinned: {obstacle}"))))
-        return replace(decision, target=replace(decision.target, digest=evidence.digest))
+            return structs.replace(decision, reason="; ".join(filter(None, (reason, f"not pinned: {obstacle}"))))
+        return structs.replace(decision, target=replace(decision.target, digest=evidence.digest))
 
     def _pinned(self, found: Found, origin: Reference, decision: Decision) -> Decision:
         """A reference that is where it should be, moved to its own digest if that is wanted."""
@@ -258,11 +262,12 @@ class Mapper:
             return decision
         evidence = self.proof.evidence(origin, reference)
         if evidence is None:
-            return replace(decision, question=Question(origin, (reference,))) if self.proof.wanted else decision
+            return structs.replace(decision, question=Question(origin, (reference,))) if self.proof.wanted else decision
         if evidence.verdict not in PROVEN:
-            return replace(decision, reason=f"{decision.reason}; not pinned: {evidence.cause}", evidence=evidence)
-        pinned = replace(decision, class_=Class.MIGRATABLE, target=replace(reference, digest=evidence.digest), rule=decision.rule or "pin")
-        return replace(pinned, reason="gets its verified digest", evidence=evidence)
+            return structs.replace(decision, reason=f"{decision.reason}; not pinned: {evidence.cause}", evidence=evidence)
+        target = replace(reference, digest=evidence.digest)
+        pinned = structs.replace(decision, class_=Class.MIGRATABLE, target=target, rule=decision.rule or "pin")
+        return structs.replace(pinned, reason="gets its verified digest", evidence=evidence)
 
 
 def is_known(found: Found) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from unhub.image.found import Class, Skipped
 from unhub.migrate.conflicts import Declaration, Declarations
@@ -17,16 +18,14 @@ from unhub.migrate.verification.question import Question
 Read = Callable[[str], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A file that is left as it is because its edits did not stand the self-check."""
 
     path: str
     reason: str
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Everything that was found, and everything that would change.
 
     ``edits`` holds the edits of each changed file, ``before`` its bytes, ``after`` its new bytes.

@@ -13,6 +13,7 @@ from unhub.formats._choice import candidates, first_of, switched_on
 from unhub.formats._format import by_name
 from unhub.image.errors import UsageError
 from unhub.image.source import FormatSettings, Source
+from unhub.migrate.collecting import paused
 from unhub.migrate.item import FilePlan
 from unhub.migrate.look import LookedAt, SkippedFile, look
 from unhub.migrate.mapping import Mapper, applies_to_path
@@ -144,7 +145,8 @@ def plan_run(
     _check_formats(options.only)
     walked = walk(options.paths, options.base, use_gitignore=options.use_gitignore)
     tree = Tree(options.base)
-    looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
+    with paused():
+        looked: Sequence[LookedAt | SkippedFile] = look_at_tree(options, settings, walked, progress)
     results, tracked = [*looked, *walked.skipped], cache(tree.tracked)
     plan = _asked(
         lambda: make_plan(results, mapper, read=tree.read, may_edit=tracked, counts=lambda file: _counts(file, options)),
@@ -161,7 +163,8 @@ def _asked(make: Callable[[], Plan], ask: Ask | None) -> Plan:
 
     An answer may let another reference move than before: one that shares its bytes, or one with a second target.
     """
-    plan = make()
+    with paused():
+        plan = make()
     before: set[Question] = set()
     while ask is not None and (questions := [question for question in open_questions(plan) if question not in before]):
         ask(questions)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from unhub.formats._choice import is_candidate, needs_interpreter
 from unhub.image.source import BYTE_ORDER_MARK
 from unhub.migrate.look import SkippedFile
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """The files to look at, as paths to show, with what was left out on the way."""
 
     files: list[str] = field(default_factory=list)
@@ -51,30 +51,31 @@ def walk(paths: Sequence[str], base: Path, *, use_gitignore: bool = True) -> Wal
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder still to be listed: where it is, how it is shown, what git ignores in its work tree."""
+class _Folder(Struct, frozen=True):
+    """A folder still to be listed: where it is, how it is shown, what git ignores in the work tree it lies in."""
 
     path: str
     shown: str
     ignored: frozenset[str]
+    is_top: bool = False
 
 
 def _walk_folder(top: Path, base: Path, result: Walk, use_gitignore: bool) -> None:
     name = shown(top, base)
     ignored = _ignored_by_git(top) if use_gitignore else frozenset[str]()
-    stack = [_Folder(os.path.abspath(top), "" if name == "." else name.rstrip("/") + "/", ignored)]
+    stack = [_Folder(os.path.abspath(top), "" if name == "." else name.rstrip("/") + "/", ignored, is_top=True)]
     while stack:
         folder = stack.pop()
-        for entry in _entries(folder, result):
+        entries = _entries(folder, result)
+        nested = use_gitignore and not folder.is_top and any(entry.name == ".git" for entry in entries)
+        ignored = _ignored_by_git(Path(folder.path)) if nested else folder.ignored
+        for entry in entries:
             path = folder.shown + (entry.name if os.sep == "/" else entry.name.replace(os.sep, "/"))
-            if folder.ignored and entry.path in folder.ignored:
+            if ignored and entry.path in ignored:
                 result.ignored += 1
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name != ".git":
-                    nested = use_gitignore and os.path.exists(os.path.join(entry.path, ".git"))
-                    inner = _ignored_by_git(Path(entry.path)) if nested else folder.ignored
-                    stack.append(_Folder(entry.path, path + "/", inner))
+                    stack.append(_Folder(entry.path, path + "/", ignored))
             elif is_candidate(path):
                 _note_file(entry, path, result)
 

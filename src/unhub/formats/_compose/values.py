@@ -30,6 +30,11 @@ class Values(Struct, frozen=True, dict=True):
     uses_dotenv: bool = True
 
     @lazy
+    def _evaluated(self) -> dict[tuple[Span, Span], tuple[Part, ...]]:
+        """The parts of every piece of a text that was asked for: several rules ask for the same one."""
+        return {}
+
+    @lazy
     def dotenv_path(self) -> str:
         """The path of the ``.env`` file, whether there is one or not."""
         return self.source.beside(".env")
@@ -47,8 +52,11 @@ class Values(Struct, frozen=True, dict=True):
 
     def parts(self, scalar: Scalar, inner: Span) -> Sequence[Part]:
         """A piece of a scalar's text as parts: defaults in place, variables of ``.env`` at their place there."""
-        parts = list(self._evaluate(parse(scalar.mapped.data, inner), scalar.mapped, None, 0))
-        return parts or list(_build.mapped(scalar.mapped, inner))
+        key = scalar.span, inner
+        if key not in self._evaluated:
+            parts = tuple(self._evaluate(parse(scalar.mapped.data, inner), scalar.mapped, None, 0))
+            self._evaluated[key] = parts or _build.mapped(scalar.mapped, inner)
+        return self._evaluated[key]
 
     def text(self, scalar: Scalar | None) -> str | None:
         """A scalar's text after interpolation, ``None`` where a part of it is not known."""

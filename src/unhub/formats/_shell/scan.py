@@ -24,6 +24,8 @@ _ASSIGNMENT = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\[[^\]\s]*\])?(\+?)=")
 _FUNCTION = re.compile(rb"(?:function[ \t]+([^\s(){}]+)(?:[ \t]*\([ \t]*\))?|([^\s(){}<>;&|'\"$`=]+)[ \t]*\([ \t]*\))\s*([{(])?")
 _REDIRECT = re.compile(rb"(?:[0-9]+|\{[A-Za-z_]\w*\})?(<<<|<<-|<<|>>|>\||<>|<&|>&|<|>)|(&>>|&>)")
 _SEPARATOR = re.compile(rb";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
+_STARTS_NO_WORD = frozenset(bytes([byte]) for byte in b"#<>&;|\n(){0123456789")
+"""What a word does not start with, or not for sure: a digit or a brace may stand before a redirection."""
 _RESERVED = frozenset({"if", "then", "elif", "else", "do", "while", "until", "!", "fi", "done"})
 _DECLARATIONS = frozenset({"export", "local", "declare", "readonly", "typeset"})
 
@@ -82,10 +84,12 @@ class _Commands(HereDocuments):
     def _step(self, state: _State) -> bool:
         """Read the next token; false where it is a byte that means nothing here."""
         char = self.peek()
-        separator = _SEPARATOR.match(self.data, self.at, self.end)
-        redirect = _REDIRECT.match(self.data, self.at, self.end)
+        if char not in _STARTS_NO_WORD:
+            return self._word_token(state)
         if char == b"#":
             return self._comment()
+        separator = _SEPARATOR.match(self.data, self.at, self.end)
+        redirect = _REDIRECT.match(self.data, self.at, self.end)
         if redirect and self.data[redirect.end() : redirect.end() + 1] == b"(" and redirect[1] in (b"<", b">"):
             return self._process_substitution(state)
         if redirect:

@@ -46,9 +46,12 @@ class Word(Struct, frozen=True):
     @property
     def text(self) -> str | None:
         """The word's text, ``None`` where an expansion is part of it."""
-        if any(isinstance(piece, Expansion) for piece in self.pieces):
-            return None
-        return "".join(piece.text for piece in self.pieces if isinstance(piece, Text))
+        texts: list[str] = []
+        for piece in self.pieces:
+            if isinstance(piece, Expansion):
+                return None
+            texts.append(piece.text)
+        return texts[0] if len(texts) == 1 else "".join(texts)
 
     @property
     def inner(self) -> Span:
@@ -130,6 +133,10 @@ class Lift:
 
     def script(self, script: Script, where: str = "") -> Script:
         """The same script with every span in the file."""
+        if self._text.is_whole_file:
+            for command in script.commands:
+                command.where = command.where or where
+            return script
         return Script(
             [self.command(command, where) for command in script.commands],
             [(function, self._assignment(assignment)) for function, assignment in script.assignments],

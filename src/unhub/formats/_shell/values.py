@@ -94,7 +94,10 @@ class Field(Struct, frozen=True):
     @property
     def text(self) -> str | None:
         """The whole text, ``None`` where it is not known."""
-        return text_of(self.values[0]) if is_known(self.values[0]) else None
+        value = self.values[0]
+        if len(value) == 1:
+            return value[0].part.text if value[0].part.known else None
+        return text_of(value) if is_known(value) else None
 
     @property
     def span(self) -> Span:
@@ -133,7 +136,7 @@ class Values:
     def _note_defaults(self, command: Command) -> None:
         """``${NAME:=word}`` assigns."""
         for word in command.words:
-            for _, piece in word.expansions():
+            for _, piece in word.expansions() if word.text is None else ():
                 if piece.operator in (":=", "=") and piece.argument is not None:
                     assignment = Assignment(piece.name, piece.span, piece.argument)
                     self._assignments.setdefault(piece.name, []).append((command.function, assignment))
@@ -182,6 +185,8 @@ class Values:
 
     def word(self, word: Word, function: str) -> tuple[Value, ...]:
         """Every value of a word, at least one."""
+        if len(word.pieces) == 1 and isinstance(word.pieces[0], Text):
+            return self._piece(word.pieces[0], function)
         values: list[Value] = [()]
         for piece in word.pieces:
             choices = self._piece(piece, function)

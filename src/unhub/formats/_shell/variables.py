@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from unhub.formats._lazy import lazy
 from unhub.formats._shell.inner import base_name
 from unhub.formats._shell.tree import Command, Expansion, Script, Word
 from unhub.formats._shell.values import Bit
@@ -68,21 +69,13 @@ _JOINS = re.compile(r"(?:^|[\s=,;'\"(\[|]|//|docker-daemon:|[:>] )$")
 
 
 class Variables:
-    """Every use of every variable of a script that is no use of an image."""
+    """Every use of every variable of a script that is no use of an image; looked for when an image comes from a variable."""
 
     def __init__(self, data: bytes, script: Script, image_words: Iterable[Span], tool_commands: Iterable[Command]) -> None:
         self._data = data
-        self._misuses: dict[str, tuple[int, str]] = {}
-        images = frozenset(image_words)
-        tools = frozenset(id(command) for command in tool_commands)
-        for word, how in script.elsewhere:
-            self._look(word, how)
-        for _, assignment in script.assignments:
-            for word in (*((assignment.value,) if assignment.value else ()), *(assignment.items or ())):
-                self._look(word, "part of a longer text", only_joined=True)
-        for command in script.commands:
-            engine = any(base_name(word.text) in _ENGINES for word in command.words[:3])
-            self._command(command, images, is_tool=engine or id(command) in tools)
+        self._script = script
+        self._image_words = image_words
+        self._tool_commands = tool_commands
 
     def misused(self, bits: Sequence[Bit]) -> str | None:
         """Why the value that ``bits`` came from cannot be changed, or ``None``."""
@@ -92,6 +85,26 @@ class Variables:
                 line = self._data.count(b"\n", 0, place) + 1
                 return f"{name.removeprefix(FILLED_IN)} is also {how} at line {line}, where a longer name would not fit"
         return None
+
+    @lazy
+    def _misuses(self) -> dict[str, tuple[int, str]]:
+        """The first misuse of each variable: its place, and what it is."""
+        return _Misuses(self._script, frozenset(self._image_words), frozenset(map(id, self._tool_commands))).found
+
+
+class _Misuses:
+    """Collects the uses of variables that a longer value would not fit."""
+
+    def __init__(self, script: Script, images: frozenset[Span], tools: frozenset[int]) -> None:
+        self.found: dict[str, tuple[int, str]] = {}
+        for word, how in script.elsewhere:
+            self._look(word, how)
+        for _, assignment in script.assignments:
+            for word in (*((assignment.value,) if assignment.value else ()), *(assignment.items or ())):
+                self._look(word, "part of a longer text", only_joined=True)
+        for command in script.commands:
+            engine = any(base_name(word.text) in _ENGINES for word in command.words[:3])
+            self._command(command, images, is_tool=engine or id(command) in tools)
 
     def _command(self, command: Command, images: frozenset[Span], *, is_tool: bool) -> None:
         name = base_name(command.words[0].text) if command.words else ""
@@ -110,17 +123,19 @@ class Variables:
                 self._look(word, "part of a longer text", only_joined=True)
 
     def _look(self, word: Word, how: str, *, only_joined: bool = False, only_operators: bool = False) -> None:
+        if word.text is not None:
+            return
         for before, expansion in word.expansions():
             name = expansion.name.partition("[")[0]
-            if not name or name in self._misuses:
+            if not name or name in self.found:
                 continue
             cut = expansion.operator not in _SAME_VALUE
             if cut:
-                self._misuses[name] = (expansion.span.start, "cut to pieces")
+                self.found[name] = (expansion.span.start, "cut to pieces")
             elif only_operators or (only_joined and _JOINS.search(before)):
                 continue
             else:
-                self._misuses[name] = (expansion.span.start, how)
+                self.found[name] = (expansion.span.start, how)
 
 
 def _passes_on(flag: str | None, word: Word) -> bool:

@@ -25,6 +25,8 @@ FILLED_IN: Final = "filled in: "
 _FOREIGN = re.compile(PLACEHOLDER.pattern + rb"|\$\{\{[^\n]{0,500}?\}\}|\$\[\[[^\n]{0,500}?\]\]|\{\{[^\n]{0,500}?\}\}|\{%[^\n]{0,500}?%\}")
 """A placeholder, or a template of GitHub, GitLab, Go or Jinja: filled in before the shell sees the text."""
 _PLAIN = re.compile(rb"[^\s\\'\"$`;&|()<>{\x01]+")
+_ENDS_WORD = frozenset((b"", b" ", b"\t", b"\n", b";", b"&", b"|", b"(", b")"))
+"""What ends a word for sure; the end of the text too."""
 _PLAIN_IN_QUOTES = re.compile(rb"[^\"\\$`{\x01]+")
 _PLAIN_IN_BRACES = re.compile(rb"[^\"'\\$`}{\x01]+")
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
@@ -70,6 +72,10 @@ class Words:
     def word(self) -> Word:
         """The word that starts here; of no width where none does."""
         start = self.at
+        plain = _PLAIN.match(self.data, start, self.end)
+        if plain and self.data[plain.end() : plain.end() + 1] in _ENDS_WORD:
+            self.at = plain.end()
+            return Word(Span(start, self.at), (Text(decode(plain[0]), Span(start, self.at)),))
         pieces: list[Text | Expansion] = []
         while self.at < self.end and self._unquoted(pieces):
             pass

@@ -33,6 +33,7 @@ _FAILURES_MAX = 100
 
 _WHITE = b" \t\r\n"
 _EMPTY_BRANCH = re.compile(rb"^[ \t]*\r?\n[ \t]*(\{\}|\[\])[ \t]*\r?\n(?=[ \t]*\r?$)", re.MULTILINE)
+_BLANK_BELOW_HEAD = re.compile(rb"[|>][-+1-9]*[ \t]*(?:#[^\r\n]*)?\r?\n[ \t]*\r?\n")
 _BLOCK_HEAD = re.compile(rb"^( *)(?:[^\r\n]*[:?-] +)?[|>][-+1-9]*[ \t]*(?:#[^\r\n]*)?\r?\n((?:[ \t]*\r?\n)+)( *)(?=\S)", re.MULTILINE)
 
 
@@ -191,6 +192,8 @@ def _blank_empty_branches(blanked: bytes, out: bytearray) -> bytes:
 
 def _fill_block_heads(data: bytes, masked: bytes) -> bytes:
     """Give masked lines that open a block scalar its indentation: blanks there must not be longer than it."""
+    if _BLANK_BELOW_HEAD.search(masked) is None:
+        return masked
     out = bytearray(masked)
     for head in _BLOCK_HEAD.finditer(masked):
         indent = len(head[3])

@@ -87,10 +87,11 @@ def mentions(root: Node) -> Iterator[Mention]:
 
 
 def _values(mapping: Mapping, path: Path, *, named: bool) -> Iterator[tuple[Node, Path, bool]]:
-    variable = mapping.text("name") or ""
     for pair in mapping.pairs:
         key = pair.name or "?"
-        is_image = _names_image(key) or (key == "value" and _names_image(variable)) or (named and key in ("repository", "name"))
+        is_image = (
+            _names_image(key) or (key == "value" and _names_image(mapping.text("name") or "")) or (named and key in ("repository", "name"))
+        )
         yield pair.value, (*path, key), is_image
 
 
@@ -99,16 +100,22 @@ def _names_image(key: str) -> bool:
 
 
 def _in_scalar(scalar: Scalar, path: Path, *, named: bool) -> Iterator[Mention]:
+    if not named and scalar.style != '"' and not _holds_image(scalar.data[scalar.span.start : scalar.span.end]):
+        return
     mapped = scalar.mapped
     if named and scalar.is_text and _is_plausible(scalar.text.strip()):
         lead = len(mapped.data) - len(mapped.data.lstrip())
         yield Mention(mapped.outer(Span(lead, len(mapped.data.rstrip()))), path, whole=True)
         return
-    if b"mage" not in mapped.data and b"MAGE" not in mapped.data:
+    if not _holds_image(mapped.data):
         return
     for match in _IN_TEXT.finditer(mapped.data):
         if _is_plausible(decode(match[1])):
             yield Mention(mapped.outer(Span(*match.span(1))), path, whole=False)
+
+
+def _holds_image(data: bytes) -> bool:
+    return b"mage" in data or b"MAGE" in data
 
 
 def _is_plausible(text: str) -> bool:

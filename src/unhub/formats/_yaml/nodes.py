@@ -117,7 +117,10 @@ class Mapping(Node, kw_only=True):
 
     def get(self, key: str) -> Node | None:
         """The value of ``key``; of duplicates the last, as most readers take it."""
-        return next((pair.value for pair in reversed(self.pairs) if pair.name == key), None)
+        for pair in reversed(self.pairs):
+            if pair.name == key:
+                return pair.value
+        return None
 
     def text(self, key: str) -> str | None:
         """The value of ``key`` where it is a scalar."""
@@ -170,6 +173,9 @@ class Document(Struct):
         Duplicates within one mapping are all given (rule #45). Of several merged mappings
         the earlier wins, its own merges included (yaml.org/type/merge).
         """
+        if mapping.get(MERGE_KEY) is None:
+            yield from mapping.pairs
+            return
         overridden: set[str] = set()
         visited: set[int] = set()
         waiting = [mapping]

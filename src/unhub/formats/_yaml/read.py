@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tree_sitter import Parser
 
 
+_VALUES = frozenset({"block_node", "flow_node"})
+_NO_CONTENT = frozenset({"anchor", "tag", "comment"})
+
+
 @cache
 def _parser() -> Parser:
     import tree_sitter_yaml
@@ -87,9 +91,12 @@ class _Reader:
     def node(self, node: TreeNode, depth: int, indent: int) -> Node:
         if depth > DEPTH_MAX:
             raise UnreadableError(f"nested deeper than {DEPTH_MAX} levels {place(self.clean, self.span(node).start)}")
+        children = node.children
+        if len(children) == 1 and children[0].type not in _NO_CONTENT:
+            return self.content(children[0], depth, indent)
         anchor = tag = None
         content: TreeNode | None = None
-        for child in node.children:
+        for child in children:
             kind = child.type
             if kind == "anchor":
                 anchor = decode(self.data[self.offset + child.start_byte + 1 : self.offset + child.end_byte])
@@ -137,13 +144,21 @@ class _Reader:
         return Mapping(span=span, pairs=pairs, flow=node.type == "flow_mapping")
 
     def pair(self, node: TreeNode, depth: int, indent: int) -> Pair:
-        key_node = node.child_by_field_name("key")
-        value_node = node.child_by_field_name("value")
-        colon = next((child for child in node.children if child.type == ":"), node)
-        start = self.span(node).start
-        key = self.node(key_node, depth + 1, indent) if key_node else Empty(span=Span(start, start))
-        value = self.node(value_node, depth + 1, indent) if value_node else self.behind(colon)
-        return Pair(key=key, value=value, span=self.span(node))
+        key_node = value_node = colon = None
+        for child in node.children:
+            kind = child.type
+            if kind == ":":
+                colon = colon or child
+            elif kind not in _VALUES:
+                continue
+            elif colon is None:
+                key_node = child
+            else:
+                value_node = child
+        span = self.span(node)
+        key = self.node(key_node, depth + 1, indent) if key_node else Empty(span=Span(span.start, span.start))
+        value = self.node(value_node, depth + 1, indent) if value_node else self.behind(colon or node)
+        return Pair(key=key, value=value, span=span)
 
     def sequence(self, node: TreeNode, span: Span, depth: int) -> Sequence:
         items: list[Node] = []
