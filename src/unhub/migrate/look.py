@@ -14,7 +14,6 @@ from unhub.image.found import Declared, Found, Skipped, Span
 from unhub.image.source import Source
 from unhub.migrate.pragmas import Pragmas
 
-
 _LINE_END = re.compile(rb"\n")
 
 
