@@ -27,6 +27,7 @@ check: $(INSTALLED) ## Formatting, lint, types, who imports whom, the documentat
 	$(BIN)/python -m scripts.story --check
 	$(BIN)/python -m scripts.commands --check
 	$(BIN)/python -m scripts.symptoms --check
+	$(BIN)/python -m scripts.formats --check
 	$(BIN)/pytest tests/docs
 
 format: $(INSTALLED) ## Format the code and mend what lint can mend
@@ -45,7 +46,8 @@ docs: $(INSTALLED) ## Build the documentation into site/
 	$(BIN)/python -m scripts.story
 	$(BIN)/python -m scripts.commands
 	$(BIN)/python -m scripts.symptoms
-	$(BIN)/unhub formats --format markdown > docs/reference/formats.md
+	$(BIN)/python -m scripts.formats
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.replay
 	$(BIN)/mkdocs build --strict
 	@echo "open site/index.html, or: $(BIN)/mkdocs serve"
 
