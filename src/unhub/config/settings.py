@@ -212,6 +212,7 @@ class Terms(_Table, frozen=True, kw_only=True):
     in_region_regions: tuple[str, ...] = msgspec.field(default=(), name="in-region-regions")
     in_region_services: tuple[str, ...] = msgspec.field(default=(), name="in-region-services")
     keep_months: Annotated[int, msgspec.Meta(ge=1, le=1200)] = msgspec.field(default=13, name="keep-months")
+    keep_address_months: Annotated[int, msgspec.Meta(ge=1, le=1200)] = msgspec.field(default=3, name="keep-address-months")
 
 
 class Settings(_Table, frozen=True, kw_only=True):

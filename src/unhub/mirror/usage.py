@@ -95,7 +95,11 @@ async def _left(meters: Meters, month: Month, rules: Allowances) -> list[Left]:
     found: list[Left] = []
     if (limit := rules.months.get(Kind.ANONYMOUS)) is not None:
         rows = await meters.report((MeterField.ADDRESS,), month.first, month.last, limit=CALLERS_MAX, largest=True, account="")
-        found += [Left(month, Kind.ANONYMOUS, row.address, row.counted, limit.amount, limit.refused) for row in rows if row.counted]
+        found += [
+            Left(month, Kind.ANONYMOUS, row.address, row.counted, limit.amount, limit.refused)
+            for row in rows
+            if row.counted and row.address
+        ]
     if (limit := rules.months.get(Kind.ACCOUNT)) is not None:
         accounts = await _accounts(meters, month, CALLERS_MAX)
         found += [Left(month, Kind.ACCOUNT, row.account, row.counted, limit.amount, limit.refused) for row in accounts]

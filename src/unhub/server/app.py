@@ -221,7 +221,8 @@ async def opened(
             more={**identities.actions.routes, **used.routes},
         )
         work = [watcher.run(), _each(FLUSH, recorder.flush), metering.run()]
-        work.append(_each(3600.0, lambda: metering.forget(settings.terms.keep_months)))
+        terms = settings.terms
+        work.append(_each(3600.0, lambda: metering.forget(terms.keep_months, terms.keep_address_months)))
         if slot == 0:
             work += [_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)), _each(3600.0, identities.chores)]
         for one in work:

@@ -86,9 +86,10 @@ class Metering:
                 with suppress(SQLAlchemyError, OSError):
                     await self.totals.refresh()
 
-    async def forget(self, keep_months: int) -> None:
-        """Drop counts of months that are over for longer than so many."""
+    async def forget(self, keep_months: int, keep_address_months: int) -> None:
+        """Drop counts of months that are over for longer than so many, and the addresses of those that are for so many."""
         await self._store.forget(first_day_kept(self._now(), keep_months))
+        await self._store.forget_addresses(first_day_kept(self._now(), keep_address_months))
 
     async def _write(self) -> None:
         rows = self._meter.take()

@@ -31,11 +31,15 @@ _UNLIMITED: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class TermsSettings:
-    """What the mirror counts, and refuses. ``in_region`` are networks that count as inside AWS, ``keep_months`` how long counts stay."""
+    """What the mirror counts, and refuses.
+
+    ``in_region`` are networks that count as inside AWS; counts stay for ``keep_months``, addresses in them for ``keep_address_months``.
+    """
 
     allowances: Allowances = NONE
     in_region: Networks = field(default_factory=Networks)
     keep_months: int = 13
+    keep_address_months: int = 3
 
 
 def terms_settings(settings: Settings, flag: str | None, data: TermsData, folder: Path, where: Where) -> TermsSettings:
@@ -61,7 +65,7 @@ def terms_settings(settings: Settings, flag: str | None, data: TermsData, folder
         counts_head=_counts_head(terms, data, said.count_head),
         price=terms.price("account", "bytes") if terms else None,
     )
-    return TermsSettings(allowances, _in_region(settings, folder, where), said.keep_months)
+    return TermsSettings(allowances, _in_region(settings, folder, where), said.keep_months, said.keep_address_months)
 
 
 def profile_allowances(data: TermsData, profile: str) -> Allowances:

@@ -246,6 +246,10 @@ class Meters(Protocol):
         """The same for many: accounts with an empty address, addresses with an empty account. Those without rows are missing."""
         ...
 
+    async def forget_addresses(self, before_day: int, /) -> int:
+        """Count older days without addresses from now on, whose sums stay; how many rows had one."""
+        ...
+
     async def forget(self, before_day: int, /) -> int:
         """Drop older days; how many rows."""
         ...

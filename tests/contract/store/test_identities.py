@@ -344,6 +344,14 @@ def test_meters_add_up_by_what_is_asked(url: str) -> None:
         assert [(row.day, row.repository, row.pulls) for row in first] == [(20_000, "docker/library/node", 2)]
         nobody = await meters.report([MeterField.ADDRESS], 20_000, 20_001, limit=9, account="")
         assert [(row.address, row.counted, row.exempt_bytes) for row in nobody] == [("192.0.2.1", 20, 1 << 45)]
+        assert await meters.forget_addresses(20_001) == 1
+        assert await meters.forget_addresses(20_001) == 0
+        (old,) = await meters.report([MeterField.DAY, MeterField.ADDRESS], 20_000, 20_000, limit=9)
+        assert (old.address, old.pulls, old.bytes_answered) == ("", 2, 150), "the sums stay"
+        await meters.add([MeterRow(20_000, OURS, "192.0.2.9", "docker/library/node", False, 1, 5)])
+        assert await meters.forget_addresses(20_001) == 1
+        assert (await meters.report([], 20_000, 20_000, limit=1))[0].bytes_answered == 155
+        assert await meters.total(20_001, 20_001, address="192.0.2.1") == 20, "younger ones keep theirs"
         assert await meters.forget(20_001) == 1
         assert await meters.total(0, 99_999, account=OURS) == 7
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from sqlalchemy import Row, Select, case, delete, desc, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from unhub.store.records_identity import MeterField, MeterRow, MeterSum
 from unhub.store.sql.database import Database
@@ -18,6 +19,10 @@ ASKED_MAX: Final = 500
 """Callers that one query asks about."""
 
 _EMPTY: dict[str, Any] = {"day": 0, "account": "", "address": "", "repository": "", "exempt": False}
+
+
+class _OthersDidIt(Exception):
+    """Another process changed the same rows: nothing is done here."""
 
 
 class SqlMeters:
@@ -85,6 +90,34 @@ class SqlMeters:
                 query = select(columns.address, _total(columns.bytes_answered)).where(*wanted)
                 found |= {("", row[0]): int(row[1]) for row in await connection.execute(query.group_by(columns.address))}
         return found
+
+    async def forget_addresses(self, before_day: int) -> int:
+        """See the protocol. A day is a transaction, so that nobody who counts waits for long."""
+        columns, named = meter.c, (meter.c.day < before_day, meter.c.address != "")
+        async with self._database.read() as connection:
+            days = (await connection.execute(select(columns.day).where(*named).distinct().order_by(columns.day))).scalars().all()
+        return sum([await self._without_addresses(day) for day in days])
+
+    async def _without_addresses(self, day: int) -> int:
+        try:
+            async with self._database.write() as connection:
+                return await self._folded(connection, day)
+        except _OthersDidIt:
+            return 0
+
+    async def _folded(self, connection: AsyncConnection, day: int) -> int:
+        columns, named = meter.c, (meter.c.day == day, meter.c.address != "")
+        grouped = (columns.account, columns.repository, columns.exempt)
+        sums = (_total(columns.pulls).label("pulls"), _total(columns.bytes_answered).label("bytes_answered"))
+        query = select(*grouped, *sums, func.count().label("rows")).where(*named).group_by(*grouped)
+        found = (await connection.execute(query)).all()
+        count = sum(row.rows for row in found)
+        if (await connection.execute(delete(meter).where(*named))).rowcount != count:
+            raise _OthersDidIt
+        rows = [MeterRow(day, row.account, "", row.repository, row.exempt, int(row.pulls), int(row.bytes_answered)) for row in found]
+        if rows:
+            await self._database.add_up(connection, meter, [_values(row) for row in rows], _SUMS)
+        return count
 
     async def forget(self, before_day: int) -> int:
         """See the protocol."""
