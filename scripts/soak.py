@@ -1,6 +1,6 @@
 """``make soak``: the long tests, recorded in docs/soak.json with commit, seed, counts and durations.
 
-``--kills N``, ``--mirror-kills N``, ``--meter-kills N`` and ``--examples N`` make it shorter or longer; ``--seed N`` repeats a run.
+Every count is an option (``--kills N``, ``--hostile N``, …) that makes it shorter or longer; ``--seed N`` repeats a run.
 """
 
 from __future__ import annotations
@@ -69,6 +69,26 @@ def examples(count: int, seed: int) -> dict[str, object]:
     return {"examples of each property": count, "seed": seed, "failed": int(done.returncode != 0), "result": closing, "seconds": seconds}
 
 
+def longer(what: str, variable: str, count: int, seed: int, *tests: str) -> dict[str, object]:
+    """Run tests whose length a variable of the environment says, with examples that were not tried before."""
+    start = time.monotonic()
+    command = [sys.executable, "-m", "pytest", *tests, "-n", "0", f"--hypothesis-seed={seed}", "-p", "no:cacheprovider"]
+    environment = {**os.environ, variable: str(count)}
+    done = subprocess.run([*command, "--hypothesis-profile=soak"], cwd=ROOT, check=False, capture_output=True, text=True, env=environment)
+    print(done.stdout[-2000:])
+    return {what: count, "seed": seed, "failed": int(done.returncode != 0), "seconds": round(time.monotonic() - start, 1)}
+
+
+def hostile(count: int, seed: int) -> dict[str, object]:
+    """Requests that nobody means well with, to ECR Public's API and to the token service, ``count`` each."""
+    return longer("requests each", "UNHUB_HOSTILE_REQUESTS", count, seed, "tests/protocol/test_hostile_api.py")
+
+
+def one_truth(count: int, seed: int) -> dict[str, object]:
+    """Whether API and registry show the same, whatever was done through them: ``count`` lives of a few repositories."""
+    return longer("lives", "UNHUB_TRUTH_EXAMPLES", count, seed, "tests/truth")
+
+
 def mirror_kills(count: int, seed: int) -> dict[str, object]:
     """Kill a mirror ``count`` times under pushes and pulls; what was acknowledged must stay, and ``cache fsck`` find nothing wrong."""
     start = time.monotonic()
@@ -103,6 +123,8 @@ def main() -> int:
     options.add_argument("--kills", type=int, default=500)
     options.add_argument("--mirror-kills", type=int, default=200)
     options.add_argument("--meter-kills", type=int, default=50)
+    options.add_argument("--hostile", type=int, default=10_000)
+    options.add_argument("--lives", type=int, default=100)
     options.add_argument("--examples", type=int, default=5000)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     chosen = options.parse_args()
@@ -113,6 +135,8 @@ def main() -> int:
         "kills": kills(chosen.kills, chosen.seed),
         "kills of the mirror": mirror_kills(chosen.mirror_kills, chosen.seed),
         "kills of workers under meters": meter_kills(chosen.meter_kills, chosen.seed),
+        "hostile requests": hostile(chosen.hostile, chosen.seed),
+        "one truth behind all doors": one_truth(chosen.lives, chosen.seed),
     }
     (ROOT / "docs" / "soak.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(json.dumps(record, indent=2))

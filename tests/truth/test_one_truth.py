@@ -26,7 +26,7 @@ from tests.api_images import ApiImage, digest_of, fresh, image, index
 from tests.gallery import EVERYTHING, Gallery, running_gallery
 from tests.truth.doors import Api, Registry, everything_of, media_type_of
 
-EXAMPLES = int(os.environ.get("UNHUB_TRUTH_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("UNHUB_TRUTH_EXAMPLES", "5"))
 STEPS = 25
 SOON = 1.0
 """Seconds within which a change must be true in every worker."""
