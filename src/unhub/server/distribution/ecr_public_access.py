@@ -9,7 +9,7 @@ from typing import Any, Final
 from unhub.data.ecr_public import page_most
 from unhub.image.errors import ApiRefused, ServeError, TokenFault, TokenRefused
 from unhub.mirror.gallery.subjects import Subjects
-from unhub.mirror.names import UnknownRepository
+from unhub.mirror.names import Name, UnknownRepository
 from unhub.mirror.principals import Principal, Surroundings
 from unhub.mirror.tokens import Holder
 from unhub.server.distribution.answers import Answer
@@ -98,6 +98,8 @@ class EcrPublicAccess:
             raise self._words.error("delete-blob", READS)
         if kind is Kind.TAGS:
             self._check_page(request)
+        if kind is Kind.REFERRERS and await self._is_missing(request.repository):
+            raise self._unknown_repository(request.repository)  # what is attached to nothing would be an empty list
         by_digest = method in READS and kind in (Kind.MANIFEST, Kind.BLOB) and ":" in request.route.reference
         if not by_digest and not self._hears():
             message = "cannot tell who may ask: the database does not answer"
@@ -130,8 +132,8 @@ class EcrPublicAccess:
         if request is None or request.name is None or error.status != 404 or request.method not in READS:
             return error
         name = request.repository
-        if name.own and await self._registrations.get(name.key) is None:
-            return self._words.unknown_repository(name.key.path, name.written.partition("/")[0])
+        if await self._is_missing(name):
+            return self._unknown_repository(name)
         row = _MISSING.get(error.registry_code)
         return self._words.error(row) if row else error
 
@@ -145,7 +147,13 @@ class EcrPublicAccess:
         except ApiRefused as error:
             raise self._words.error("not-allowed", denial=error.message) from None
         if subject.registration is None:
-            raise self._words.unknown_repository(name.key.path, name.written.partition("/")[0])
+            raise self._unknown_repository(name)
+
+    async def _is_missing(self, name: Name) -> bool:
+        return name.own and await self._registrations.get(name.key) is None
+
+    def _unknown_repository(self, name: Name) -> ServeError:
+        return self._words.unknown_repository(name.key.path, name.written.partition("/")[0])
 
     def _surroundings(self, request: Request, tags: Any) -> Surroundings:
         note: Note | None = request.scope.get("unhub.note")
