@@ -14,7 +14,7 @@ import pytest
 
 from tests.command_line import Ended, process, unhub
 from tests.hub import docker_hub, ecr_public
-from tests.mirror import Mirror, running_mirror
+from tests.mirror import Mirror, running_mirror, wait_until
 from unhub.cli.amounts import amount, period, share
 from unhub.cli.status_text import lines
 from unhub.cli.wishes import wishes_of
@@ -84,6 +84,9 @@ def test_blocks_purges_pins_and_pulls_are_told(mirror: Mirror, tmp_path: Path) -
     pulls = ask(mirror, "cache", "pulls", digest, cwd=tmp_path)
     assert pulls.text.startswith("127.0.0.1  docker/library/node:20-alpine  ")
     assert ask(mirror, "cache", "pulls", digest, "--format", "json", cwd=tmp_path).json["digest"] == digest
+    child = next(row["digest"] for row in mirror.get("/v2/library/node/manifests/20-alpine").json["manifests"])
+    layer = mirror.get(f"/v2/library/node/manifests/{child}").json["layers"][0]["digest"]
+    wait_until(lambda: f"docker/library/node@{child}  1×" in ask(mirror, "cache", "pulls", layer, cwd=tmp_path).text, 5)
     assert ask(mirror, "cache", "block", digest, "--reason", "ticket 12", cwd=tmp_path).status == 0
     listed = ask(mirror, "cache", "block", cwd=tmp_path)
     assert listed.text.startswith(digest)

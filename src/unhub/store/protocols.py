@@ -295,7 +295,10 @@ class Pulls(Protocol):
         ...
 
     async def of(self, digest: Digest, limit: int = 1000) -> list[PullRecord]:
-        """Who pulled a digest, newest first."""
+        """Who pulled a manifest, or the manifests kept here that name a layer or configuration; newest first.
+
+        The digest of a record is the manifest's.
+        """
         ...
 
     async def forget(self, before_day: int) -> int:

@@ -231,6 +231,21 @@ def test_pulls_of_a_day_add_up(url: str) -> None:
     with_metadata(url, work)
 
 
+def test_who_pulled_an_image_has_its_layers(url: str) -> None:
+    async def work(store: MetadataStore) -> None:
+        one, two, other = image("one", [LAYER, SHARED]), image("two", [SHARED]), image("other", [b"another layer"])
+        for made in (one, two, other):
+            await store.manifests.put(NODE, made, now=1, source="docker")
+            await store.pulls.record([PullRecord(NODE, made.digest, str(made.digest), "192.0.2.7", 1, 1, 10, 50.0)])
+        assert {row.digest for row in await store.pulls.of(digest_of(SHARED))} == {one.digest, two.digest}
+        (found,) = await store.pulls.of(digest_of(LAYER))
+        assert (found.digest, found.repository, found.caller, found.count) == (one.digest, NODE, "192.0.2.7", 1)
+        assert await store.pulls.of(digest_of(b"nobody's layer")) == []
+        assert [row.digest for row in await store.pulls.of(other.digest)] == [other.digest]
+
+    with_metadata(url, work)
+
+
 def test_every_change_is_told_in_order(url: str) -> None:
     async def work(store: MetadataStore) -> None:
         start = await store.changes.generation()

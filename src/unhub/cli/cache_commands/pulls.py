@@ -18,7 +18,10 @@ from unhub.cli.output import printable, say, width, write
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True, help="How to show it.")
 @mirror_options
 def command(mirror: MirrorClient, digest: str, form: str) -> int:
-    """Show who was answered with a manifest or index: caller, repository, how often, and when last.
+    """Show who was answered with a manifest or index, or with images that have a layer: caller, repository, how often, and when last.
+
+    DIGEST may be that of a configuration, too, which docker calls the image's ID. For these two the manifests that the mirror
+    still keeps are looked through.
 
     Bytes and counts are of answers that were begun: a client may have left before the end.
     """
@@ -27,7 +30,7 @@ def command(mirror: MirrorClient, digest: str, form: str) -> int:
         write(json.dumps(answer, indent=2) + "\n")
         return 0
     rows = cast(list[dict[str, Any]], answer["pulls"])
-    cells = [_cells(row) for row in rows]
+    cells = [_cells(row, digest) for row in rows]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         write("  ".join(cell + " " * (columns - width(cell)) for cell, columns in zip(row, widths, strict=True)).rstrip() + "\n")
@@ -40,9 +43,9 @@ def command(mirror: MirrorClient, digest: str, form: str) -> int:
     return 0
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], asked: str) -> tuple[str, ...]:
+    """What a row says. A digest is left out where it is the one that was asked for."""
     repository, reference = str(row["repository"]), str(row["reference"])
-    joint = "@" if ":" in reference else ":"
+    which = f":{reference}" if ":" not in reference else "" if reference == asked else f"@{reference}"
     last = datetime.fromtimestamp(row["last_at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    name = printable(repository if joint == "@" else f"{repository}:{reference}")
-    return printable(row["caller"]), name, f"{row['count']:,}×", f"last {last}"
+    return printable(row["caller"]), printable(repository + which), f"{row['count']:,}×", f"last {last}"

@@ -94,10 +94,13 @@ class Actions:
         return await self._metadata.policy.pins()
 
     async def pulls(self, digest: Digest) -> list[PullRecord]:
-        """Who pulled a digest: one row a caller, repository and reference, the latest first, all days together."""
-        rows: dict[tuple[str, RepositoryKey, str], PullRecord] = {}
+        """Who pulled a digest, or images with that layer or configuration.
+
+        One row a caller, repository, reference and manifest, the latest first, all days together.
+        """
+        rows: dict[tuple[str, RepositoryKey, str, Digest], PullRecord] = {}
         for row in await self._metadata.pulls.of(digest, PULLS_MAX):
-            key = (row.caller, row.repository, row.reference)
+            key = (row.caller, row.repository, row.reference, row.digest)
             before = rows.get(key)
             rows[key] = row if before is None else _together(before, row)
         return sorted(rows.values(), key=lambda row: -row.last_at)

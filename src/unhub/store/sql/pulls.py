@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from unhub.image.digest import Digest
 from unhub.store.records import PullRecord, RepositoryKey
 from unhub.store.sql.database import Database
 from unhub.store.sql.repositories import find
-from unhub.store.sql.schema import pull, repository, repository_manifest
+from unhub.store.sql.schema import manifest_blob, pull, repository, repository_manifest
 
 
 class SqlPulls:
@@ -42,10 +42,11 @@ class SqlPulls:
 
     async def of(self, digest: Digest, limit: int = 1000) -> list[PullRecord]:
         """See the protocol."""
+        images = select(manifest_blob.c.manifest).where(manifest_blob.c.blob == str(digest))
         query = (
             select(pull, repository.c.alias, repository.c.path)
             .join(repository, repository.c.id == pull.c.repository_id)
-            .where(pull.c.digest == str(digest))
+            .where(or_(pull.c.digest == str(digest), pull.c.digest.in_(images)))
             .order_by(pull.c.last_at.desc())
             .limit(limit)
         )
@@ -54,7 +55,7 @@ class SqlPulls:
         return [
             PullRecord(
                 repository=RepositoryKey(row["alias"], row["path"]),
-                digest=digest,
+                digest=Digest.parse(row["digest"]),
                 reference=row["reference"],
                 caller=row["caller"],
                 day=row["day"],
