@@ -278,6 +278,63 @@ def sts_requests(draw: st.DrawFn, keys: Mapping[str, Key], host: str) -> Hostile
     )
 
 
+# ------------------------------------------------------------------ who has a key
+
+MANIFEST: Final = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []})
+POLICY: Final = json.dumps({"Version": "2008-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr-public:PutImage"}]})
+GOOD: Final[dict[str, list[Any]]] = {
+    "RepositoryName": ["here", "here", "here", "absent", "new/one", "new/two"],
+    "RegistryId": [ACCOUNT, ACCOUNT, "210987654321", "000000000000"],
+    "RegistryIdOrAlias": [ACCOUNT, ALIAS, OTHER_ALIAS, "nobody"],
+    "BatchedOperationLayerDigest": ["sha256:" + "0" * 64, "sha512:" + "0" * 128, "x:0"],
+    "LayerDigest": ["sha256:" + hashlib.sha256(b"layer").hexdigest(), "sha256:" + "0" * 64],
+    "ImageDigest": ["sha256:" + hashlib.sha256(MANIFEST.encode()).hexdigest(), "sha256:" + "0" * 64],
+    "ImageTag": ["latest", "1.0", "a" * 128],
+    "ImageManifest": [MANIFEST, MANIFEST[:-1], "{}", MANIFEST.replace("[]", '[{"digest": 1}]'), "[" * 10_000],
+    "MediaType": ["application/vnd.oci.image.index.v1+json", "text/plain"],
+    "RepositoryPolicyText": [POLICY, POLICY.replace('"*"', '{"AWS": "é"}'), "{" * 5000, POLICY + POLICY],
+    "UploadId": ["12345678-1234-1234-1234-123456789012"],
+    "Arn": [f"arn:aws:ecr-public::{ACCOUNT}:repository/{name}" for name in ("here", "absent", "../x")],
+    "LayerPartBlob": [base64.b64encode(b"layer").decode(), "", "====", "AAAA" * 300_000],
+    "PartSize": [0, 4, 2**63 - 1],
+    "MaxResults": [1, 100, 1000],
+    "NextToken": ["AA==", "e30=", base64.b64encode(b"\x00" * 64).decode()],
+    "TagKey": ["team", "aws:x"],
+}
+"""Values that the model takes, by the names of its shapes; not all of them make sense."""
+
+
+def mostly_good(shape: Any) -> st.SearchStrategy[Any]:
+    """A value that the model takes for the most part, with something hostile in it now and then."""
+    match shape.type_name:
+        case "structure":
+            members = {name: mostly_good(one) for name, one in shape.members.items()}
+            required = {name: members.pop(name) for name in shape.required_members}
+            good: st.SearchStrategy[Any] = st.fixed_dictionaries(required, optional=members)
+        case "list":
+            good = st.lists(mostly_good(shape.member), min_size=1, max_size=3)
+        case "boolean":
+            good = st.booleans()
+        case _:
+            good = st.sampled_from(GOOD.get(shape.name, ["x"]))
+    hostile = values(shape) if shape.type_name != "structure" else ANYTHING
+    return st.integers(0, 14).flatmap(lambda chance: hostile if chance == 0 else good)
+
+
+@st.composite
+def insider_requests(draw: st.DrawFn, keys: Mapping[str, Key], host: str) -> Hostile:
+    """A request of somebody with a key, signed well and asking for nonsense: it goes the whole way."""
+    operation = draw(st.sampled_from(OPERATIONS))
+    value = draw(mostly_good(MODEL.operation_model(operation).input_shape))
+    twist = draw(TWISTS) if draw(st.integers(0, 9)) == 0 else bytes
+    body = twist(_json(value))
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = {"Host": host, "X-Amz-Target": TARGET + operation, "X-Amz-Date": moment, "Content-Type": "application/x-amz-json-1.1"}
+    key = draw(st.sampled_from([keys["owner"]] * 6 + list(keys.values())))
+    said = signature(key, "ecr-public", REGION, headers, body)
+    return Hostile("POST", "/", (*headers.items(), ("Authorization", said)), body, draw(st.sampled_from(["length", "length", "chunked"])))
+
+
 # ------------------------------------------------------------------ the token service
 
 
