@@ -123,12 +123,6 @@ def under_attack(
 
 STRANGERS = {"UnknownOperationException", "InvalidSignatureException", "IncompleteSignatureException", "SerializationException"}
 INSIDERS = {"InvalidParameterException", "AccessDeniedException", "RepositoryNotFoundException", "ImageAlreadyExistsException"}
-    "InvalidParameterException",
-    "AccessDeniedException",
-    "RepositoryNotFoundException",
-    "RegistryNotFoundException",
-    "ImageNotFoundException",
-}
 
 
 @pytest.mark.parametrize(("requests", "expected"), [(api_requests, STRANGERS), (insider_requests, INSIDERS)], ids=["strangers", "insiders"])
