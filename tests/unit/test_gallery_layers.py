@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import tempfile
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -18,8 +20,10 @@ from tests.kept_images import digest_of
 from tests.pushed import ACCOUNT, APP, OWNER, SMALL, Pushed, refused, with_pushed
 from unhub.image.digest import Digest
 from unhub.image.errors import ServeError
+from unhub.mirror.fsck import Checker, Kind
 from unhub.mirror.gallery.layers import Part
 from unhub.mirror.gallery.quotas import Quotas, quotas_of
+from unhub.mirror.upload_files import in_thread
 from unhub.mirror.upload_parts import PartList
 
 LAYER = b"0123456789" * 5
@@ -365,6 +369,39 @@ def test_an_abandoned_upload_is_forgotten_with_its_list(tmp_path: Path) -> None:
         assert (await refused(here.part(upload_id, 20, LAYER[:10]))).aws_code == "UploadNotFoundException"
 
     with_pushed(tmp_path, work)
+
+
+def test_a_check_of_the_cache_finds_nothing_wrong_with_an_upload_in_parts(tmp_path: Path) -> None:
+    async def work(here: Pushed) -> None:
+        upload_id, _ = await here.layers.begin(here.app, OWNER)
+        await here.part(upload_id, 0, LAYER[:20])
+        assert len(files(here)) == 2
+        checker = Checker(here.metadata, here.blobs, spool=tmp_path / "spool", uploads=tmp_path / "uploads")
+        assert [found async for found in checker.run()] == []
+        await here.metadata.uploads.end(upload_id.replace("-", ""))
+        assert {found.kind async for found in checker.run()} == {Kind.UPLOAD}, "nobody can go on with it"
+
+    with_pushed(tmp_path, work)
+
+
+def test_a_request_that_is_cancelled_leaves_a_file_only_when_its_write_has_ended() -> None:
+    """A descriptor that is closed under a write could be another file's by then."""
+    ended, began = threading.Event(), threading.Event()
+
+    def write() -> None:
+        began.set()
+        time.sleep(0.2)
+        ended.set()
+
+    async def work() -> None:
+        task = asyncio.ensure_future(in_thread(write))
+        await asyncio.to_thread(began.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    asyncio.run(work())
 
 
 def test_a_list_that_was_cut_ends_with_its_last_whole_entry(tmp_path: Path) -> None:
