@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from unhub.aws import password_process
 from unhub.image.errors import AwsError, MissingExtra, UsageError
 from unhub.registry.credential import Credential, Credentials
 
@@ -29,18 +30,10 @@ class _Fixed:
         return self._credential
 
 
-def ask_aws() -> tuple[str, str, float]:
-    """A password of ECR Public from AWS. Raises what :func:`unhub.aws.login.fetch_password` does."""
-    from unhub.aws.login import fetch_password
-
-    found = fetch_password()
-    return found.username, found.password, found.expires_at.timestamp()
-
-
 class EcrPublicLogin:
     """See :class:`unhub.server.sources.AwsLogin`."""
 
-    def __init__(self, notice: Callable[[str], None], fetch: Fetch = ask_aws, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, notice: Callable[[str], None], fetch: Fetch = password_process.ask, now: Callable[[], float] = time.time) -> None:
         self._notice = notice
         self._fetch = fetch
         self._now = now

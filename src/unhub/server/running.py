@@ -14,12 +14,12 @@ from pathlib import Path
 
 from unhub.image.errors import UnhubError
 from unhub.mirror.names import Mode
+from unhub.server.aside import aside
 from unhub.server.listen import addresses, open_sockets, place
 from unhub.server.lock import DataLock, make_private
 from unhub.server.settings import ServeSettings
 from unhub.server.sowing import sow_seeds
 from unhub.server.supervisor import Supervisor
-from unhub.store.sql.upgrade import upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,18 @@ def _urls(settings: ServeSettings, sockets: list[socket.socket]) -> tuple[str, .
 
 
 def _upgrade(settings: ServeSettings) -> None:
+    """In a process of its own: Alembic would stay in the memory of this one and all of its children."""
+
+    def work() -> None:
+        from unhub.store.sql.upgrade import upgrade
+
+        upgrade(settings.database)
+
     before = os.umask(0o077)
     try:
-        upgrade(settings.database)
-    except Exception as error:  # whatever the database says, a person has to look at it
-        raise UnhubError(f"cannot use the database {settings.data / 'unhub.db'}: {error}") from None
+        aside(work)
+    except UnhubError as error:  # whatever the database says, a person has to look at it
+        raise UnhubError(f"cannot use the database {settings.data / 'unhub.db'}: {error.message}") from None
     finally:
         os.umask(before)
 

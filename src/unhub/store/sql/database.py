@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Column, Table, event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -65,7 +64,7 @@ class Database:
         without either the row that is there stays.
         """
         keys: list[Column[Any]] = list(table.primary_key.columns)
-        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        insert = self._insert(table)
         statement = insert.values(**values)
         changes: dict[str, Any] = {name: statement.excluded[name] for name in update} | (expressions or {})
         if changes:
@@ -75,10 +74,20 @@ class Database:
 
     async def add_up(self, connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]], sums: Iterable[str]) -> None:
         """Insert rows, and where one has the primary key of a row that is there, add the columns ``sums`` to that one."""
-        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        insert = self._insert(table)
         changes = {name: table.c[name] + insert.excluded[name] for name in sums}
         keys: list[Column[Any]] = list(table.primary_key.columns)
         await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), rows)
+
+    def _insert(self, table: Table) -> Any:
+        """The dialect's own INSERT; the other dialect is not even loaded."""
+        if self.is_sqlite:
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
 
     async def close(self) -> None:
         """End every connection."""
