@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from msgspec import Struct
@@ -89,22 +89,19 @@ def _reaching(folder: str) -> tuple[_Glob, ...]:
     return tuple(glob for glob in _globs().paths if glob.literal in folder)
 
 
-def _numbers(path: str, *, by_name: bool = False) -> Sequence[int]:
+def _numbers(path: str, *, by_name: bool = False) -> tuple[int, ...]:
     """The numbers of the formats that want a file of this path, ascending; ``by_name`` leaves out "no extension"."""
     globs, lower = _globs(), path.lower()
     folder, slash, name = lower.rpartition("/")
     _, dot, ending = name.rpartition(".")
-    wanted = globs.names.get(name, ())
-    if dot:
-        wanted += globs.endings.get(ending, ())
-    elif not by_name and name:
-        wanted += globs.unnamed
-    if globs.any_wild.search(name):
-        wanted += tuple(glob.number for glob in globs.wild if glob.literal in name and glob.matches(name))
-    reaching = _reaching(folder + slash)
-    if reaching:
-        wanted += tuple(glob.number for glob in reaching if glob.matches(lower))
-    return wanted if len(wanted) < 2 else sorted(set(wanted))
+    wanted = globs.endings.get(ending, ()) if dot else () if by_name or not name else globs.unnamed
+    named, reaching = globs.names.get(name), _reaching(folder + slash)
+    is_wild = globs.any_wild.search(name) is not None
+    if named is None and not is_wild and not reaching:
+        return wanted
+    more = [glob.number for glob in globs.wild if glob.literal in name and glob.matches(name)] if is_wild else []
+    more += [glob.number for glob in reaching if glob.matches(lower)]
+    return tuple(sorted({*wanted, *(named or ()), *more}))
 
 
 def is_candidate(path: str) -> bool:
@@ -123,31 +120,49 @@ def candidates(path: str) -> tuple[Entry, ...]:
     return tuple(known[number] for number in _numbers(path))
 
 
-def switched_on(wanted: Iterable[Entry], settings: FormatSettings) -> list[Entry]:
-    """Those formats that need no setting to be on, or whose setting is."""
-    return [entry for entry in wanted if entry.head.switch is None or getattr(settings, entry.head.switch)]
+class Wanted(Struct, frozen=True):
+    """The formats that want files of some path, the first choice first.
+
+    ``needles`` are those of all of them, so that one look tells most files that are nobody's; ``None`` where a format
+    has no needles.
+    """
+
+    entries: tuple[Entry, ...]
+    needles: tuple[bytes, ...] | None
+
+    def choose(self, source: Source) -> Entry | None:
+        """The first format that recognises the file by its content: by what must occur, then by how it looks."""
+        lower = source.data.lower()
+        if self.needles is not None and not _any_in(lower, self.needles):
+            return None
+        for entry in self.entries:
+            needles = entry.head.needles
+            if (not needles or _any_in(lower, needles)) and entry.format.recognise(source):
+                return entry
+        return None
+
+
+def _any_in(lower: bytes, needles: Iterable[bytes]) -> bool:
+    for needle in needles:  # noqa: SIM110 - this is asked of every file, and any() takes twice as long
+        if needle in lower:
+            return True
+    return False
+
+
+@lru_cache(maxsize=_FOLDERS_KEPT)
+def _wanted(numbers: tuple[int, ...], settings: FormatSettings) -> Wanted:
+    known = entries()
+    found = [known[number] for number in numbers]
+    found = [entry for entry in found if entry.head.switch is None or getattr(settings, entry.head.switch)]
+    needles = dict.fromkeys(needle for entry in found for needle in entry.head.needles)
+    return Wanted(tuple(found), tuple(needles) if all(entry.head.needles for entry in found) else None)
+
+
+def wanted_by(path: str, settings: FormatSettings) -> Wanted:
+    """The formats that want a file of this path, without those that a setting switches off."""
+    return _wanted(_numbers(path), settings)
 
 
 def choose(source: Source) -> Entry | None:
     """The format of a file by its path and content, or ``None`` where nobody wants it."""
-    return first_of(switched_on(candidates(source.path), source.settings), source)
-
-
-def first_of(wanted: Sequence[Entry], source: Source) -> Entry | None:
-    """The first of these formats that recognises the file by its content: by what must occur, then by how it looks."""
-    lower = source.data.lower() if wanted else b""
-    present: dict[bytes, bool] = {}
-    for entry in wanted:
-        if _has_any(lower, entry.head.needles, present) and entry.format.recognise(source):
-            return entry
-    return None
-
-
-def _has_any(lower: bytes, needles: tuple[bytes, ...], present: dict[bytes, bool]) -> bool:
-    for needle in needles:
-        found = present.get(needle)
-        if found is None:
-            found = present[needle] = needle in lower
-        if found:
-            return True
-    return not needles
+    return wanted_by(source.path, source.settings).choose(source)

@@ -21,6 +21,7 @@ from unhub.image.source import Source
 _NAMED = re.compile(r"(?:^|/)(?:[^/]*\.?gitlab-ci[^/]*\.ya?ml|\.gitlab(?:-ci)?/(?:.*/)?[^/]+\.ya?ml)$", re.IGNORECASE)
 _OTHER = re.compile(r"(?:^|/)(?:\.cirrus|\.travis|appveyor)[^/]*$")
 _TOP_KEY = re.compile(rb"(?:[^\s#'\"{}\[\]-][^#]*?|'[^']+'|\"[^\"]+\"):(?:[ \t]+&\S+)?[ \t]*(?:#.*)?")
+_MAY_HOLD_JOBS = re.compile(rb"script:|(?:^|[\r\n])\.")
 _JOB_KEY = re.compile(rb"([ \t]+)script:(?:[ \t]|$)")
 _HIDDEN_KEY = re.compile(rb"([ \t]+)(?:image|services|script|before_script|after_script|extends|rules|variables):(?:[ \t]|$)")
 _JOB_SIGNS = re.compile(rb"^[ \t]+(?:stage|image|rules|extends|only|except|services|before_script|needs|artifacts|tags):", re.MULTILINE)
@@ -30,7 +31,7 @@ def _recognise(source: Source) -> bool:
     """By its name, else (an included file may have any) by jobs: entries of the top level with a ``script``."""
     if _NAMED.search(source.path):
         return True
-    if _OTHER.search(source.path) or not _JOB_SIGNS.search(source.data):
+    if not _MAY_HOLD_JOBS.search(source.data) or _OTHER.search(source.path) or not _JOB_SIGNS.search(source.data):
         return False
     key, indent = b"", b""
     for line in source.data.splitlines():

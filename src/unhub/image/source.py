@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from msgspec import Struct, field
 
@@ -69,10 +68,14 @@ class Source(Struct, frozen=True):
 
     def beside(self, relative: str) -> str:
         """The path of a file named relative to this one's folder, dots resolved."""
+        whole = relative if relative.startswith("/") or not self.folder else f"{self.folder}/{relative}"
+        top = "/" if whole.startswith("/") else ""
         parts: list[str] = []
-        for part in (PurePosixPath(self.folder) / relative).parts:
-            if part == ".." and parts and parts[-1] != "..":
+        for part in whole.split("/"):
+            if part != "..":
+                parts += [part] if part not in ("", ".") else []
+            elif parts and parts[-1] != "..":
                 parts.pop()
-            elif part != ".":
+            elif not top:
                 parts.append(part)
-        return "/".join(parts).replace("//", "/")
+        return top + "/".join(parts)

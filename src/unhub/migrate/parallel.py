@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -80,6 +79,8 @@ class _Batches(Generic[T]):
         return results
 
     def _fork(self, numbers: int) -> tuple[int, BinaryIO]:
+        import pickle
+
         reading, writing = os.pipe()
         child = os.fork()
         if child:
@@ -96,6 +97,8 @@ class _Batches(Generic[T]):
 
     def _collect(self, child: tuple[int, BinaryIO]) -> dict[int, list[T]]:
         """What a child made by the numbers of its batches, nothing where it failed."""
+        import pickle
+
         process, pipe = child
         with pipe:
             data = pipe.read()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from unhub.formats._choice import candidates, first_of, switched_on
+from unhub.formats._choice import wanted_by
 from unhub.formats._format import by_name
 from unhub.image.errors import UsageError
 from unhub.image.source import FormatSettings, Source
@@ -109,8 +109,8 @@ def look_at_tree(
 
 def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSettings) -> LookedAt | SkippedFile | None:
     """Look at one file, within the size limit, unless no format wants one of its name under these settings."""
-    wanted = switched_on(candidates(path), settings)
-    if not wanted:
+    wanted = wanted_by(path, settings)
+    if not wanted.entries:
         return None
     try:
         data = tree.content(path, options.max_file_size)
@@ -119,7 +119,7 @@ def look_at_file(tree: Tree, path: str, options: RunOptions, settings: FormatSet
     except OSError as error:
         return SkippedFile(path, f"cannot be read: {error.strerror or error}")
     source = Source(path, data, settings, tree.read)
-    entry = first_of(wanted, source)
+    entry = wanted.choose(source)
     result = None if entry is None else look(source, entry)
     return result if not isinstance(result, SkippedFile) or _counts(result, options) else None
 
