@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -51,6 +52,19 @@ def test_localhost_means_both_families_on_one_port() -> None:
     finally:
         for one in sockets:
             one.close()
+
+
+def test_small_answers_wait_for_no_acknowledgement() -> None:
+    """A file goes out in a write of its own, after its headers: with Nagle's algorithm a small one waits 40 ms for the client."""
+    sockets = open_sockets([Listen.parse("localhost:0")])
+    with contextlib.ExitStack() as stack:
+        for one in sockets:
+            stack.callback(one.close)
+            client = stack.enter_context(socket.create_connection(one.getsockname()[:2], 5))
+            client.sendall(b"GET")
+            one.setblocking(True)
+            accepted = stack.enter_context(one.accept()[0])
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_no_socket_stays_open_where_one_cannot_be_had() -> None:

@@ -104,6 +104,11 @@ def _open(listen: Listen) -> list[socket.socket]:
 
 
 def _bound(host: str, port: int, *, optional: bool) -> socket.socket | None:
+    """A socket that listens. What it accepts inherits TCP_NODELAY (tcp(7)).
+
+    Without, a small file waited for the client's delayed acknowledgement of the headers before it: 40 ms for the configuration
+    of every image.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         one = socket.socket(family, kind, protocol)
@@ -113,6 +118,7 @@ def _bound(host: str, port: int, *, optional: bool) -> socket.socket | None:
         raise
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)
