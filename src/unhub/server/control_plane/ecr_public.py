@@ -30,7 +30,7 @@ from unhub.server.control_plane.model import Operation, ecr_public
 from unhub.server.control_plane.pagination import PageTokens
 from unhub.server.control_plane.rendering import rendered
 from unhub.server.control_plane.validation import Validator, invalid_parameter
-from unhub.server.control_plane.wire import LARGE, Answer, Message, Receive, Room, discard_body, header, read_body, signed_request
+from unhub.server.control_plane.wire import LARGE, Answer, Message, Receive, Room, Share, discard_body, header, read_body, signed_request
 from unhub.server.identity_services import Caller
 from unhub.server.note import Note
 
@@ -70,18 +70,23 @@ class EcrPublic:
         """The answer of one request. Raises :class:`ApiRefused`."""
         operation = self._operation(arrived.scope)
         arrived.note.reference = operation.name
+        with self._room.share() as share:
+            caller, given = await self._read(arrived, operation, share)
+            call = await self._call(operation, given, caller, _surroundings(arrived, caller, self._services.now()))
+            call.require(operation.name)
+            output = await self._handlers[operation.name](call)
+        return Answer(200, rendered(operation.output, output) if operation.output else b"{}", CONTENT_TYPE)
+
+    async def _read(self, arrived: Arrived, operation: Operation, share: Share) -> tuple[Caller, Mapping[str, Any]]:
+        """Who asks, and for what, once that is known to be signed, possible here, not too often, and by the model."""
         rules = self._rules(arrived.region)
-        body = await self._body(arrived, operation, rules)
+        body = await self._body(arrived, operation, rules, share)
         caller = await self._services.identity.caller(signed_request(arrived.scope, body), rules)
         arrived.note.account = caller.principal.account
         self._check_region(operation, caller.region)
         if self._allowance is not None:
             self._allowance.check_operation(caller.principal.account, operation.name)
-        given = await self._input(operation, body)
-        call = await self._call(operation, given, caller, _surroundings(arrived, caller, self._services.now()))
-        call.require(operation.name)
-        output = await self._handlers[operation.name](call)
-        return Answer(200, rendered(operation.output, output) if operation.output else b"{}", CONTENT_TYPE)
+        return caller, await self._input(operation, body)
 
     def _operation(self, scope: Message) -> Operation:
         prefix, _, name = header(scope, b"x-amz-target").partition(".")
@@ -96,17 +101,17 @@ class EcrPublic:
     def _rules(self, region: str | None) -> SigningRules:
         return _rules(frozenset(self._support) if region is None else frozenset({region}), self._services.facts)
 
-    async def _body(self, arrived: Arrived, operation: Operation, rules: SigningRules) -> bytes:
+    async def _body(self, arrived: Arrived, operation: Operation, rules: SigningRules, share: Share) -> bytes:
         """The body; of a large one nothing is kept before its access key is known."""
         limit = operation.body_max
         if _is_small(header(arrived.scope, b"content-length")):
-            return await read_body(arrived.receive, limit, self._room)
+            return await read_body(arrived.receive, limit, share)
         try:
             await self._check_key(signed_request(arrived.scope, b""), rules)
         except ApiRefused:
             await discard_body(arrived.receive, limit)
             raise
-        return await read_body(arrived.receive, limit, self._room)
+        return await read_body(arrived.receive, limit, share)
 
     async def _check_key(self, request: SignedRequest, rules: SigningRules) -> None:
         if await self._services.identity.known.look_up(read_claim(request, rules).access_key) is None:

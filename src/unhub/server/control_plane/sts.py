@@ -17,7 +17,7 @@ from unhub.image.errors import ApiRefused
 from unhub.mirror.principals import Principal
 from unhub.server.control_plane.ecr_public import Arrived
 from unhub.server.control_plane.hosts import signed_for
-from unhub.server.control_plane.wire import Answer, Room, read_body, signed_request
+from unhub.server.control_plane.wire import Answer, Room, Share, read_body, signed_request
 from unhub.server.identity_services import IdentityServices
 
 SERVICE: Final = "sts"
@@ -39,7 +39,7 @@ class Sts:
 
     async def answer(self, arrived: Arrived, request_id: str) -> Answer:
         """The answer of one request. Raises :class:`ApiRefused`."""
-        body = await read_body(arrived.receive, BODY_MAX, Room(0))
+        body = await read_body(arrived.receive, BODY_MAX, Share(Room(0)))
         request = signed_request(arrived.scope, body)
         said = signed_for(arrived.scope)
         caller = await self._identity.caller(request, _rules(arrived.region or (said[1] if said else DEFAULT), self._facts))

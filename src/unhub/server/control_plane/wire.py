@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,20 +34,38 @@ class ClientGone(Exception):
 
 
 class Room:
-    """Bytes that large bodies may take, all together. Who finds no room is told to come again, as SDKs do by themselves."""
+    """Bytes that large bodies may take, all together, until they are answered.
+
+    Who finds no room is told to come again, as SDKs do by themselves.
+    """
 
     def __init__(self, size: int = ROOM) -> None:
-        self._left = size
+        self.left = size
 
-    def take(self, size: int) -> None:
-        """Take room for so many bytes. Raises :class:`ApiRefused` (503)."""
-        if size > self._left:
+    @contextmanager
+    def share(self) -> Generator[Share]:
+        """What one request has of it, given back at the end of the block."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.left += share.size
+
+
+@dataclass(slots=True)
+class Share:
+    """What one request has of a room: ``size`` bytes so far."""
+
+    room: Room
+    size: int = 0
+
+    def grow(self, size: int) -> None:
+        """Have room for so many bytes. Raises :class:`ApiRefused` (503) where there is none; small bodies need none."""
+        more = size - self.size if size > LARGE else 0
+        if more > self.room.left:
             raise ApiRefused("Too many large requests at once. Please try again.", aws_code="ServiceUnavailable", status=503)
-        self._left -= size
-
-    def give(self, size: int) -> None:
-        """Give it back."""
-        self._left += size
+        self.room.left -= more
+        self.size += more
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +78,10 @@ class Answer:
     headers: tuple[Header, ...] = ()
 
 
-async def read_body(receive: Receive, limit: int, room: Room) -> bytes:
+async def read_body(receive: Receive, limit: int, share: Share) -> bytes:
     """The body. Raises :class:`ClientGone`, and :class:`ApiRefused`: too large (413), too slow (408), or no room (503)."""
     parts: list[bytes] = []
-    size = taken = 0
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
@@ -70,16 +89,12 @@ async def read_body(receive: Receive, limit: int, room: Room) -> bytes:
                 size += len(piece)
                 if size > limit:
                     raise too_large(limit)
-                if size > LARGE:
-                    room.take(size - taken)
-                    taken = size
+                share.grow(size)
                 parts.append(piece)
                 if not more:
                     return b"".join(parts)
     except TimeoutError:
         raise ApiRefused("The request took too long.", aws_code="RequestTimeoutException", status=408) from None
-    finally:
-        room.give(taken)
 
 
 async def discard_body(receive: Receive, limit: int) -> None:
