@@ -182,3 +182,30 @@ def test_it_is_never_faster_than_configured_and_never_stands_still(answers: list
         else:
             pace.refused(0.2)
         assert not rate or pace.rate <= rate + 1e-9
+
+
+def test_who_waits_knows_the_turn_as_it_is_now() -> None:
+    """Those before leave, or somebody who was refused comes first: what was promised at the beginning is no longer true."""
+
+    async def work() -> None:
+        clock = Waiting()
+        pace = Pace(1.0, clock)
+        mine = object()
+        await pace.turn(clock.sleep)
+        before = [asyncio.ensure_future(pace.turn(clock.sleep)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(pace.turn(clock.sleep, ticket=mine))
+        await asyncio.sleep(0)
+        assert pace.due_in(mine) == 4
+        before[0].cancel()
+        await asyncio.sleep(0)
+        assert pace.due_in(mine) == 3
+        refused = asyncio.ensure_future(pace.turn(clock.sleep, first=True))
+        await asyncio.sleep(0)
+        assert pace.due_in(mine) == 4
+        await clock.run(4)
+        assert waiting.done()
+        assert pace.due_in(mine) == 0
+        await asyncio.gather(*before, refused, return_exceptions=True)
+
+    asyncio.run(work())

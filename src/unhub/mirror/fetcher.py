@@ -30,6 +30,9 @@ SOON: Final = 1.0
 LATER: Final = 30.0
 """Seconds of ``Retry-After`` where an upstream is down and nobody knows for how long."""
 
+MOMENT: Final = 1.5
+"""Seconds beyond the deadline that a flight about to end is waited for; less than what workers allow (fetcher_client.py)."""
+
 TAGS_MAX: Final = 100_000
 
 FLIGHTS_MAX: Final = 5000
@@ -267,15 +270,17 @@ class Fetcher:
             self._blob_flights.pop(flight.digest, None)
 
     async def _await(self, flight: asyncio.Task[V], key: RepositoryKey, which: str | Digest, deadline: float) -> V:
-        """Wait for a flight until the deadline; it goes on without us."""
+        """Wait for a flight until the deadline, or a moment longer where it is about to end; it goes on without us."""
         left = deadline - self._clock()
         done, _ = await asyncio.wait({flight}, timeout=max(left, 0.0))
+        prospect = self._prospects.get((key, which)) or Prospect()
+        if not done and prospect.is_near:
+            done, _ = await asyncio.wait({flight}, timeout=MOMENT)
         if done:
             if flight.cancelled():
                 raise Unavailable("the fetch was ended", retry_in=SOON)
             return flight.result()
-        prospect = self._prospects.get((key, which), Prospect())
-        retry_in = None if prospect.at is None else max(prospect.at - self._clock(), SOON)
+        retry_in = None if prospect.left is None else max(prospect.left, SOON)
         cause = prospect.cause or "no upstream answered in time"
         raise _unavailable(Unavailable(cause, retry_in=retry_in, limited=prospect.limited))
 

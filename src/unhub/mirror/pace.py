@@ -52,9 +52,16 @@ class Pace:
         """Seconds until the turn of whoever comes next."""
         return self._due(len(self._queue))
 
-    async def turn(self, sleep: Callable[[float], Awaitable[None]], *, first: bool = False) -> None:
-        """Wait for one's turn, at the end of the queue, or ``first`` in it. Who leaves (is cancelled) takes none."""
-        ticket = object()
+    def due_in(self, ticket: object) -> float:
+        """Seconds until the turn of who waits with a ticket, as things stand now; 0 where it has come."""
+        return self._due(self._queue.index(ticket)) if ticket in self._queue else 0.0
+
+    async def turn(self, sleep: Callable[[float], Awaitable[None]], *, first: bool = False, ticket: object = None) -> None:
+        """Wait for one's turn, at the end of the queue, or ``first`` in it. Who leaves (is cancelled) takes none.
+
+        ``ticket`` is any object of one's own, for :meth:`due_in`.
+        """
+        ticket = object() if ticket is None else ticket
         if first:
             self._queue.appendleft(ticket)
         else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from unhub.mirror.sources import Fallback
+
+NEAR: Final = 1.0
+"""Seconds before the end in which nobody is sent away any more: coming again would take longer."""
 
 LOOK_AGAIN: Final = 5.0
 """Seconds between two free looks at an upstream whose pulls are used up."""
@@ -14,13 +18,32 @@ FIRST_LOOK: Final = 0.5
 """Seconds before the first look after a fault, doubled at each."""
 
 
+def _nobody_knows() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Prospect:
-    """What a flight knows of its end: ``at`` is a time of the clock, ``None`` where it cannot be told."""
+    """What a flight knows of its end: ``due`` tells the seconds until then as they are now, ``None`` where nobody can tell.
 
-    at: float | None = None
+    ``landed`` says that the content is here already, and is only being stored.
+    """
+
+    due: Callable[[], float | None] = _nobody_knows
     cause: str = ""
     limited: bool = False
+    landed: bool = False
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end, or ``None``."""
+        return self.due()
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it ends so soon that who waits had better wait a little longer."""
+        left = self.left
+        return self.landed or (left is not None and left <= NEAR)
 
 
 @dataclass(slots=True)

@@ -66,6 +66,11 @@ class Search:
 
     async def find(self) -> Found:
         """The manifest. Raises :class:`Gone` and :class:`Unavailable`."""
+        found = await self._found()
+        self._prospect.landed = True
+        return found
+
+    async def _found(self) -> Found:
         while True:
             fallbacks = self._usable()
             for fallback in fallbacks:
@@ -101,7 +106,7 @@ class Search:
             self._tried.resting.add(fallback.rules.name)
             return None
         for attempt in range(ATTEMPTS):
-            await fallback.source.pace.turn(self._sleep, first=attempt > 0)
+            await self._turn(fallback, first=attempt > 0)
             try:
                 fetched = await fallback.source.get(self._key.path, self._digest)
             except Gone:
@@ -115,6 +120,14 @@ class Search:
                 self._counts.saved_pulls += 1
                 return fetched.manifest
         return None
+
+    async def _turn(self, fallback: Fallback, *, first: bool) -> None:
+        """Wait for a slot; while that lasts, and for a moment after it, the end can be told."""
+        pace, ticket, name = fallback.source.pace, object(), fallback.rules.name
+        self._expect(lambda: pace.due_in(ticket) + MARGIN, f"it waits for a slot of {name}", limited=True)
+        await pace.turn(self._sleep, first=first, ticket=ticket)
+        answered = self._clock() + MARGIN
+        self._expect(lambda: max(answered - self._clock(), 0.0) or None, f"{name} has not answered in time", limited=False)
 
     def _may_ask_again(self, fallback: Fallback, unavailable: Unavailable) -> bool:
         """Whether a fallback that did not answer is asked again at its next turn."""
@@ -156,19 +169,17 @@ class Search:
         return None
 
     async def _at_slot(self, fallback: Fallback) -> Found | None:
-        now, slot = self._clock(), fallback.source.pace.free_in()
-        name, prospect = fallback.rules.name, self._prospect
-        if now + slot > self._started + PATIENCE:
-            raise Unavailable(f"too many wait for {name}", retry_in=slot, limited=True)
-        prospect.at, prospect.cause, prospect.limited = now + slot + MARGIN, f"it waits for a slot of {name}", True
+        slot = fallback.source.pace.free_in()
+        if self._clock() + slot > self._started + PATIENCE:
+            raise Unavailable(f"too many wait for {fallback.rules.name}", retry_in=slot, limited=True)
         manifest = await self._from_fallback(fallback)
-        return None if manifest is None else (manifest, name)
+        return None if manifest is None else (manifest, fallback.rules.name)
 
     async def _pause(self, last: Unavailable) -> None:
         """Wait until the upstream may be asked again, and look at it. Raises ``last`` where no more time is left."""
         now, retry_in = self._clock(), last.retry_in
-        self._prospect.at = None if retry_in is None else now + retry_in + MARGIN
-        self._prospect.cause, self._prospect.limited = last.cause, last.limited
+        at = None if retry_in is None else now + retry_in + MARGIN
+        self._expect(lambda: None if at is None else at - self._clock(), last.cause, limited=last.limited)
         ends = self._started + (PATIENCE if retry_in is not None and retry_in < PATIENCE else self._upstream.rules.hold)
         if now >= ends:
             raise last
@@ -176,6 +187,9 @@ class Search:
         wait = pause if retry_in is None else min(retry_in, pause)
         await self._sleep(max(min(wait, ends - now), 0.05))
         await self._look()
+
+    def _expect(self, due: Callable[[], float | None], cause: str, *, limited: bool) -> None:
+        self._prospect.due, self._prospect.cause, self._prospect.limited = due, cause, limited
 
     async def _look(self) -> None:
         """A free look: its headers say whether there are pulls again."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,6 +237,23 @@ def test_nothing_anywhere_is_an_honest_refusal_after_the_hold(tmp_path: Path) ->
             assert refused.value.retry_after is not None
             assert 0 < refused.value.retry_after <= 3601
             assert "pull limit" in refused.value.message
+
+        with_core(tmp_path, hub, None, work, hold=1.0)
+
+
+def test_what_was_fetched_is_refused_to_nobody_though_it_is_not_stored_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is busy at the very end of the hold."""
+    with docker_hub() as hub:
+
+        async def work(core: Core) -> None:
+            put = core.metadata.manifests.put
+
+            async def late(*arguments: Any, **options: Any) -> None:
+                await asyncio.sleep(1.5)
+                await put(*arguments, **options)
+
+            monkeypatch.setattr(core.metadata.manifests, "put", late)
+            assert (await core.pull.manifest(NODE, TAG)).manifest.data
 
         with_core(tmp_path, hub, None, work, hold=1.0)
 
