@@ -6,12 +6,17 @@ primary one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from unhub.aws.arns import ACCOUNT
 from unhub.store.protocols_identity import IdentityStore
 from unhub.store.records import RepositoryKey
 from unhub.store.records_identity import Account, AliasStatus, Registration, StoredAlias
+
+ACCOUNTS_KEPT: Final = 4096
+"""Accounts whose alias is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +28,21 @@ class Registry:
 
     @property
     def shown_alias(self) -> str:
-        """The alias in URIs: the primary one, which the store puts first; empty where there is none yet."""
-        return next((alias.name for alias in self.aliases if alias.status is AliasStatus.ACTIVE), "")
+        """The alias in URIs."""
+        return shown(self.aliases)
+
+
+def shown(aliases: Iterable[StoredAlias]) -> str:
+    """The alias in URIs: the primary one, which the store puts first; empty where there is none yet."""
+    return next((alias.name for alias in aliases if alias.status is AliasStatus.ACTIVE), "")
 
 
 class Registries:
-    """Looks registries up."""
+    """Looks registries up; under which alias an account's repositories are kept is remembered, since that never changes."""
 
     def __init__(self, store: IdentityStore) -> None:
         self._store = store
+        self._kept_under: dict[str, str] = {}
 
     async def account_of(self, registry: str | None, caller: str) -> str | None:
         """The account of a registry by its id or an active alias; the caller's own where none is named.
@@ -58,15 +69,18 @@ class Registries:
 
     async def key(self, account: str, name: str) -> RepositoryKey | None:
         """Where a repository of an account is kept, whether there is one or not; ``None`` where the account has no alias yet."""
-        for alias in await self._store.accounts.aliases(account):
-            if alias.default:
-                return RepositoryKey(alias.name, name)
-        return None
+        if account not in self._kept_under:
+            found = next((alias.name for alias in await self._store.accounts.aliases(account) if alias.default), None)
+            if found is None:
+                return None
+            if len(self._kept_under) >= ACCOUNTS_KEPT:
+                self._kept_under.clear()
+            self._kept_under[account] = found
+        return RepositoryKey(self._kept_under[account], name)
 
     async def shown_alias(self, account: str) -> str:
         """The alias in URIs of an account's repositories."""
-        found = await self.registry(account)
-        return found.shown_alias if found else ""
+        return shown(await self._store.accounts.aliases(account))
 
     async def set_display_name(self, account: str, name: str | None) -> None:
         """Set the registry's catalog data."""
