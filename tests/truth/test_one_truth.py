@@ -24,9 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.api_images import ApiImage, digest_of, fresh, image, index
 from tests.gallery import EVERYTHING, Gallery, running_gallery
+from tests.mirror import wait_until
 from tests.truth.doors import Api, Registry, everything_of, media_type_of
 
-EXAMPLES = int(os.environ.get("UNHUB_TRUTH_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("UNHUB_TRUTH_EXAMPLES", "4"))
 STEPS = 25
 SOON = 1.0
 """Seconds within which a change must be true in every worker."""
@@ -55,6 +56,7 @@ EXPECTED = {
     "create",
     "drop, with images",
     "start again",
+    "lose a worker",
     *(f"push by {door}{end}" for door in ("api", "registry") for end in ("", ", refused", ", there already")),
     *(f"delete tag by {door}, last" for door in ("api", "registry")),
     *(f"delete image by {door}" for door in ("api", "registry")),
@@ -329,6 +331,18 @@ class Doors(RuleBasedStateMachine):
         for full in self.repositories:
             self.same(full.partition("/")[2])
 
+    @precondition(lambda self: any(one.images for one in self.repositories.values()))
+    @rule(number=st.sampled_from([1, 2]))
+    def lose_a_worker(self, number: int) -> None:
+        """Killed in the middle of nothing; another one takes its place, and knows what the others know."""
+        self.site.done["lose a worker"] += 1
+        mirror, name = self.site.gallery.mirror, f"worker {number}"
+        gone = mirror.kill(name)
+        wait_until(lambda: mirror.processes.get(name, gone) != gone, why="no other worker came")
+        wait_until(lambda: mirror.get("/readyz").status == 200)
+        for full in self.repositories:
+            self.same(full.partition("/")[2])
+
     # what must be seen
 
     def same(self, name: str) -> None:
@@ -401,7 +415,7 @@ def test_a_repository_lives_and_ends_the_same_behind_both_doors(site: Site, door
     machine.push("app", 0, "again", other, "app")
     machine.tag_resource("app", "team", "b")
     machine.say_more("app", "about", True, "ecr-public:PutImage")
-    machine.start_again()
+    machine.lose_a_worker(1)
     machine.drop("app", False)
     machine.drop("app", True)
     machine.make("app", tagged=False, described=False)
