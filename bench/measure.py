@@ -12,14 +12,20 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Figures:
-    """Wall-clock seconds and peak resident memory (bytes, the largest process) of several runs."""
+    """Several runs: wall-clock seconds, seconds of all processors, peak resident memory (bytes, the largest process)."""
 
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+    @property
+    def processor_median(self) -> float:
+        """Seconds of all processors, which a busy machine changes less than the time on the wall."""
+        return statistics.median(self.processor)
 
     @property
     def spread(self) -> str:
@@ -36,8 +42,11 @@ def installed(folder: str) -> dict[str, str]:
     return {**environment, "PYTHONPYCACHEPREFIX": folder}
 
 
-def run_once(command: Sequence[str], cwd: str | None = None, environment: Mapping[str, str] | None = None) -> tuple[float, int]:
-    """Run a command once; its output is thrown away. Exit statuses 0 and 1 are answers, others are errors."""
+def run_once(command: Sequence[str], cwd: str | None = None, environment: Mapping[str, str] | None = None) -> tuple[float, float, int]:
+    """Run a command once: seconds, seconds of processors, bytes of memory.
+
+    Its output is thrown away. Exit statuses 0 and 1 are answers, others are errors.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
@@ -47,7 +56,7 @@ def run_once(command: Sequence[str], cwd: str | None = None, environment: Mappin
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         raise RuntimeError(f"{command} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss * 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def alternate(
@@ -62,8 +71,9 @@ def alternate(
     figures = {name: Figures() for name in commands}
     for number in range(warmup + runs):
         for name, command in commands.items():
-            seconds, memory = run_once(command, cwd, environment)
+            seconds, processor, memory = run_once(command, cwd, environment)
             if number >= warmup:
                 figures[name].seconds.append(seconds)
+                figures[name].processor.append(processor)
                 figures[name].memory.append(memory)
     return figures
