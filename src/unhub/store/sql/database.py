@@ -37,6 +37,7 @@ class Database:
             self._writing = create_async_engine(async_url, pool_size=1, max_overflow=0, pool_timeout=60, **how)
             _prepare_sqlite(self._reading, "BEGIN")
             _prepare_sqlite(self._writing, "BEGIN IMMEDIATE")
+        self._noting = self._writing.execution_options(durable=False)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
@@ -48,6 +49,12 @@ class Database:
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction that is committed at the end of the block, and rolled back where that raises."""
         async with self._writing.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def note(self) -> AsyncGenerator[AsyncConnection]:
+        """The same for what may be lost with the machine's power, though not by a kill: it does not wait for the disk."""
+        async with self._noting.begin() as connection:
             yield connection
 
     async def upsert(
@@ -107,6 +114,10 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
         cursor.close()
 
     def start(connection: Any) -> None:
+        durable = connection.get_execution_options().get("durable", True)
+        if connection.info.setdefault("durable", True) != durable:
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            connection.info["durable"] = durable
         connection.exec_driver_sql(begin)
 
     event.listen(engine.sync_engine, "connect", connect)

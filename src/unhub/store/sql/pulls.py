@@ -22,7 +22,7 @@ class SqlPulls:
     async def record(self, pulls: Iterable[PullRecord]) -> None:
         """See the protocol."""
         links = repository_manifest.c
-        async with self._database.write() as connection:
+        async with self._database.note() as connection:
             for row in pulls:
                 number = await find(connection, row.repository)
                 if number is None:

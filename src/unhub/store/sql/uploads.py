@@ -24,7 +24,7 @@ class SqlUploads:
         await self._insert(upload, create)
 
     async def _insert(self, begun: Upload, create: bool) -> None:
-        async with self._database.write() as connection:
+        async with self._database.note() as connection:
             number = await found_or_made(connection, begun.repository, begun.started_at, create=create)
             row = {
                 **{"id": begun.id, "repository_id": number, "owner": begun.owner, "offset": begun.offset},
@@ -41,7 +41,7 @@ class SqlUploads:
 
     async def advance(self, upload_id: str, offset: int, now: float) -> None:
         """See the protocol."""
-        async with self._database.write() as connection:
+        async with self._database.note() as connection:
             await connection.execute(update(upload).where(upload.c.id == upload_id).values(offset=offset, touched_at=now))
 
     async def end(self, upload_id: str) -> bool:
