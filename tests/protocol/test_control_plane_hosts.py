@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import ssl
 import subprocess
 import urllib.request
@@ -13,11 +14,13 @@ from typing import Any
 import boto3
 import pytest
 import trustme
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 
-from tests.gallery import ACCOUNT, EVERYTHING, REGION, Gallery, running_gallery
+from tests.gallery import ACCOUNT, EVERYTHING, REGION, Gallery, Key, running_gallery
 from tests.hub import Said, ask
-from tests.mirror import running_mirror
+from tests.mirror import running_mirror, wait_until
 from tests.signing import Handmade, api_request, sign
 from tests.tools import tool
 
@@ -167,8 +170,6 @@ def test_a_session_of_a_role_is_named_as_at_aws(gallery: Gallery) -> None:
         assert said.status == 200, said.body
         return said.json
 
-    from tests.gallery import Key
-
     admin("identity/create", kind="role", name="build")
     made = admin("key/create", kind="role", name="build", session="AWSCodeBuild-1")["access_key"]
     found = gallery.client(Key(made["id"], made["secret"], made["session_token"]), "sts").get_caller_identity()
@@ -251,6 +252,24 @@ def test_what_a_region_can_is_a_dated_fact_and_a_data_file_may_change_it(tmp_pat
         assert under(gallery, "api.ecr-public.us-west-2.amazonaws.com", region="us-west-2").status == 421
         there = under(gallery, "api.ecr-public.eu-west-1.amazonaws.com", region="eu-west-1")
         assert there.json["__type"] == "UnsupportedCommandException", "the name is there, and no operation"
+
+
+def test_the_presigned_question_of_kubernetes_is_answered(gallery: Gallery) -> None:
+    """``aws eks get-token`` signs this URL with a header of its own, and the cluster asks it."""
+    url = f"{gallery.url}/?Action=GetCallerIdentity&Version=2011-06-15"
+    request = AWSRequest("GET", url, headers={"x-k8s-aws-id": "cluster"})
+    SigV4QueryAuth(gallery.key("stranger").credentials, "sts", REGION, expires=60).add_auth(request)
+    assert ask(str(request.url), **{"x-k8s-aws-id": "cluster"}).status == 200
+    assert ask(str(request.url), **{"x-k8s-aws-id": "another"}).status == 403
+
+
+def test_the_port_of_its_own_stays_when_workers_are_replaced(gallery: Gallery) -> None:
+    before = gallery.mirror.processes["worker 1"]
+    gallery.mirror.kill("supervisor", signal.SIGHUP)
+    wait_until(lambda: gallery.mirror.processes.get("worker 1") not in (None, before))
+    client = gallery.client("owner", attempts=5)
+    for _ in range(10):
+        assert client.describe_registries()["registries"]
 
 
 def test_the_introduction_says_where_the_api_is(gallery: Gallery) -> None:
