@@ -25,8 +25,8 @@ BODY_SECONDS: Final = 300.0
 LARGE: Final = 1 << 20
 """Bytes from which on a body is taken from the room that all of a worker's requests have together."""
 
-ROOM: Final = 160 << 20
-"""Bytes of all large bodies that a worker holds at a time: five whole layer parts."""
+ROOM: Final = 112 << 20
+"""Bytes of all large bodies that a worker holds at a time: four whole layer parts, each of which takes about 75 MB."""
 
 
 class ClientGone(Exception):
