@@ -93,6 +93,12 @@ STEPS = (
         "test_setup_inserts_the_articles_line_before_the_first_use",
     ),
     Step(
+        "Step 4: CodeBuild",
+        "Whether `buildspec.yml` is right is seen in the next deployment.",
+        "`unhub run-buildspec` runs its commands on this machine, in CodeBuild's order and with its log.",
+        "test_the_buildspec_runs_here_as_codebuild_runs_it",
+    ),
+    Step(
         "Step 5: the pitfall",
         "Without `--region` the CLI asked ap-northeast-1, where ECR Public has no API.",
         "`unhub login` always asks the right region, and `unhub doctor` explains both messages as one cause.",

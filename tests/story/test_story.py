@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,8 +121,10 @@ def test_the_page_of_the_story_says_what_works_today() -> None:
 
 
 def test_the_demonstration_runs_from_end_to_end() -> None:
-    output = run([tool("bash"), "scripts/demo"], ROOT, PATH=path_with_unhub(), NO_COLOR="1")
+    """The third act as it is without root and docker; with them it is the replay of tests/clients/test_replay.py."""
+    output = run([tool("bash"), "scripts/demo"], ROOT, PATH=path_with_unhub(), NO_COLOR="1", UNHUB_DEMO_BY_HAND="1")
     assert "+FROM public.ecr.aws/docker/library/node:21.7.0-alpine3.19 AS build" in output
+    assert re.search(r"^pushed \S+/hello:1: sha256:[0-9a-f]{64}\n.*^pulled \S+/hello:1: 2 blobs", output, re.MULTILINE | re.DOTALL)
     assert output.rstrip().endswith("unhub migrate && unhub migrate --write")
 
 
@@ -130,6 +133,19 @@ def stands() -> Iterator[dict[str, str]]:
     """Docker Hub, ECR Public and the AWS endpoint on this machine, as the environment in which they are found."""
     with docker_hub() as hub, ecr_public() as ecr, aws_endpoint() as aws:
         yield environment(hub, ecr, aws)
+
+
+def test_the_buildspec_runs_here_as_codebuild_runs_it(project: Path) -> None:
+    (project / "bin").mkdir()
+    (project / "bin" / "docker").write_text('#!/bin/sh\necho "docker $1"\n')
+    (project / "bin" / "docker").chmod(0o755)
+    output = unhub(project, "run-buildspec", PATH=f"{project}/bin:{path_with_unhub()}")
+    order = [line for line in output.splitlines() if line.startswith("docker ") or "Phase complete" in line]
+    assert [line.partition("Phase complete: ")[2] or line for line in order] == [
+        *("docker run", "PRE_BUILD State: SUCCEEDED"),
+        *(["docker build"] * 3),
+        *("BUILD State: SUCCEEDED", "docker run", "docker rm", "POST_BUILD State: SUCCEEDED"),
+    ]
 
 
 def test_limits_say_when_so_many_deployments_are_too_many(project: Path, stands: dict[str, str]) -> None:

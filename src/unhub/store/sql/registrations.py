@@ -32,12 +32,7 @@ class SqlRegistrations:
         fields = {name: getattr(registration_, name) for name in ("account", "created_at", "catalog", "logo", "policy")}
         try:
             async with self._database.write() as connection:
-                if (
-                    most is not None
-                    and await _there_is(connection, key) is None
-                    and await _count(connection, registration_.account) >= most
-                ):
-                    raise TooMany(Counted.REPOSITORIES, most)
+                await _check_room(connection, registration_, most)
                 row = insert(repository).values(alias=key.alias, path=key.path, own=True, created_at=registration_.created_at)
                 number = (await connection.execute(row.returning(repository.c.id))).scalar_one()
                 await connection.execute(insert(registration).values(repository_id=number, **fields))
@@ -146,6 +141,14 @@ async def _there_is(connection: AsyncConnection, key: RepositoryKey) -> int | No
     """The number of a repository that is registered."""
     query = select(registration.c.repository_id).where(registration.c.repository_id == repository_id(key))
     return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def _check_room(connection: AsyncConnection, wanted: Registration, most: int | None) -> None:
+    """Raise :class:`TooMany` where there is no room for one more; one that is there takes none."""
+    if most is None or await _there_is(connection, wanted.key) is not None:
+        return
+    if await _count(connection, wanted.account) >= most:
+        raise TooMany(Counted.REPOSITORIES, most)
 
 
 async def _count(connection: AsyncConnection, account: str) -> int:
