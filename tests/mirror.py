@@ -123,7 +123,17 @@ def running_mirror(
     ``prefix`` is a program that runs the command, such as ``nsenter``.
     """
     ready = folder / "mirror.ready"
-    command: list[str] = [*prefix, sys.executable, "-m", "unhub", "serve", "--data", str(data or folder / "data"), "--ready-file", str(ready)]
+    command: list[str] = [
+        *prefix,
+        sys.executable,
+        "-m",
+        "unhub",
+        "serve",
+        "--data",
+        str(data or folder / "data"),
+        "--ready-file",
+        str(ready),
+    ]
     command += [] if listen is None else ["--listen", listen]
     command += [] if upstream is None else ["--upstream", upstream if isinstance(upstream, str) else upstream.url]
     for fallback in fallbacks:
