@@ -95,6 +95,7 @@ def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
 def test_every_long_option_that_a_page_names_belongs_to_some_command(page: Path) -> None:
     known = {name for command in COMMANDS for name in options_of(group.get_command(click.Context(group), command) or click.Command(""))}
     others = {
+        "--network",
         "--build-arg",
         "--build-context",
         "--from",
