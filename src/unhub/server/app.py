@@ -165,12 +165,13 @@ async def opened(
     token: str,
     reload: Callable[[], None],
     buckets: Buckets | None = None,
+    chores: bool = True,
     log_to: int = 1,
 ) -> AsyncGenerator[Apps]:
     """The apps of one worker with its background work; everything is written and closed at the end of the block.
 
     ``token`` opens the operators' API, ``reload`` checks the settings and has them applied, ``log_to`` is a file descriptor.
-    ``buckets`` are those that all workers share.
+    ``buckets`` are those that all workers share; ``chores`` says whether this one also throws away what is left over.
     """
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(Stores.open(settings))
@@ -223,7 +224,7 @@ async def opened(
         work = [watcher.run(), _each(FLUSH, recorder.flush), metering.run()]
         terms = settings.terms
         work.append(_each(3600.0, lambda: metering.forget(terms.keep_months, terms.keep_address_months)))
-        if slot == 0:
+        if chores:
             work += [_each(3600.0, lambda: push.clean(time.time() - UPLOAD_LEFT)), _each(3600.0, identities.chores)]
         for one in work:
             stack.push_async_callback(_cancelled, asyncio.ensure_future(one))

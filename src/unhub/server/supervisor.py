@@ -211,7 +211,7 @@ class Supervisor:
             from unhub.server.app import opened
             from unhub.server.granian_worker import serve
 
-            async with opened(settings, counters, slot, token=token, reload=reload, buckets=buckets) as apps:
+            async with opened(settings, counters, slot, token=token, reload=reload, buckets=buckets, chores=number == 0) as apps:
                 places = [(apps.main, one) for one in sockets] + [(apps.api, one) for one in api_sockets]
                 await serve(places, settings.tls, ready, stop)
 
