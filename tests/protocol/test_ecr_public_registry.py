@@ -241,6 +241,9 @@ def test_a_blob_is_had_only_through_a_repository_that_has_it(gallery: Gallery) -
     mine = logged_in(gallery)
     assert gallery.mirror.get(f"{mount}lacks", "POST", Authorization=mine).status == 202, "an upload is begun in its place"
     assert gallery.mirror.get(f"{mount}none", "POST", Authorization=mine).status == 202
+    unnamed = f"/v2/{ALIAS}/lacks/blobs/uploads/?mount={digest}"
+    assert gallery.mirror.get(unnamed, "POST", Authorization=mine).status == 202, "nobody has said which repository has it"
+    assert gallery.mirror.get(f"/v2/{ALIAS}/lacks/blobs/{digest}", Authorization=mine).status == 404
     assert gallery.mirror.get(f"{mount}has", "POST", Authorization=mine).status == 201
 
 
@@ -260,6 +263,11 @@ def test_from_mode_open_and_back_with_the_same_data(tmp_path: Path, hub: Hub) ->
         asked = anonymous(gallery)
         assert gallery.mirror.get("/v2/docker/library/alpine/manifests/3.19", Authorization=asked).status == 200
         assert gallery.mirror.get(f"/v2/local/app/blobs/{digest}", Authorization=asked).status == 404
+        gallery.client("owner").create_repository(repositoryName="app")
+        mount = f"/v2/{ALIAS}/app/blobs/uploads/?mount={digest}"
+        for source in ("", "&from=local/app"):
+            assert gallery.mirror.get(f"{mount}{source}", "POST", Authorization=logged_in(gallery)).status == 202
+        assert gallery.mirror.get(f"/v2/{ALIAS}/app/blobs/{digest}", Authorization=asked).status == 404
         gallery.client("owner").create_repository(repositoryName="own")
     assert hub.counts.total == counted, "nothing was pulled again"
     with running_mirror(tmp_path, hub, data=data) as mirror:

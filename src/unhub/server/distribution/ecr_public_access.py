@@ -98,6 +98,8 @@ class EcrPublicAccess:
             raise self._words.error("delete-blob", READS)
         if kind is Kind.TAGS:
             self._check_page(request)
+        if kind is Kind.UPLOADS and request.parameter("from") is None:
+            request.query.pop("mount", None)  # a blob comes from a repository that is named; without one it is uploaded
         if kind is Kind.REFERRERS and await self._is_missing(request.repository):
             raise self._unknown_repository(request.repository)  # what is attached to nothing would be an empty list
         by_digest = method in READS and kind in (Kind.MANIFEST, Kind.BLOB) and ":" in request.route.reference
