@@ -112,6 +112,12 @@ STEPS = (
     ),
     Step(
         "The end",
+        "The gallery: its registry, its login, its policy, its limits.",
+        "`unhub serve --mode ecr-public` is one of your own, for which the article's lines work unchanged ([replay](replay.md)).",
+        "test_the_articles_lines_work_at_a_gallery_of_ones_own",
+    ),
+    Step(
+        "The end",
         "From inside AWS there are virtually no limits and no cost.",
         "`unhub serve`, a mirror that keeps serving while Docker Hub refuses, brings that everywhere.",
         "test_the_mirror_keeps_every_build_going_while_docker_hub_refuses",

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from scripts.story import page
 
 from tests.command_line import process
+from tests.gallery import running_gallery
 from tests.hub import aws_endpoint, docker_hub, ecr_public, environment
 from tests.mirror import running_mirror
 from tests.story.steps import STEPS
@@ -243,3 +245,18 @@ def test_the_mirror_keeps_every_build_going_while_docker_hub_refuses(tmp_path: P
             again = mirror.get(name)
         assert (again.status, again.body) == (200, first.body)
         assert hub.counts.total == 0
+
+
+def test_the_articles_lines_work_at_a_gallery_of_ones_own(tmp_path: Path) -> None:
+    """The login's password by AWS's own command line, refused without the policy; the image by the article's name."""
+    line = [tool("aws"), "ecr-public", "get-login-password", "--region", "us-west-2"]
+    policy = process("iam-policy", cwd=tmp_path).json["Statement"]
+    with docker_hub() as hub, running_gallery(tmp_path, hub, users={"codebuild": policy, "newcomer": ()}) as gallery:
+        refused = subprocess.run(line, env=gallery.environment("newcomer"), capture_output=True, text=True, check=False)
+        assert "is not authorized to perform: ecr-public:GetAuthorizationToken" in refused.stderr
+        password = run(line, tmp_path, **gallery.environment("codebuild")).strip()
+        login = base64.b64encode(f"AWS:{password}".encode()).decode()
+        token = gallery.mirror.get("/token/", Authorization=f"Basic {login}").json["token"]
+        name = "/v2/docker/library/node/manifests/21.7.0-alpine3.19"
+        assert gallery.mirror.get(name).status == 401
+        assert gallery.mirror.get(name, Authorization=f"Bearer {token}").status == 200
