@@ -254,8 +254,8 @@ def test_the_articles_lines_work_at_a_gallery_of_ones_own(tmp_path: Path) -> Non
     with docker_hub() as hub, running_gallery(tmp_path, hub, users={"codebuild": policy, "newcomer": ()}) as gallery:
         refused = subprocess.run(line, env=gallery.environment("newcomer"), capture_output=True, text=True, check=False)
         assert "is not authorized to perform: ecr-public:GetAuthorizationToken" in refused.stderr
-        password = run(line, tmp_path, **gallery.environment("codebuild")).strip()
-        login = base64.b64encode(f"AWS:{password}".encode()).decode()
+        given = subprocess.run(line, env=gallery.environment("codebuild"), capture_output=True, text=True, check=True)
+        login = base64.b64encode(f"AWS:{given.stdout.strip()}".encode()).decode()
         token = gallery.mirror.get("/token/", Authorization=f"Basic {login}").json["token"]
         name = "/v2/docker/library/node/manifests/21.7.0-alpine3.19"
         assert gallery.mirror.get(name).status == 401
