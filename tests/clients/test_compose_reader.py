@@ -53,8 +53,9 @@ C9='a\nb'
 
 
 def ours(labels: dict[str, str], dotenv: bytes) -> dict[str, str | None]:
-    values = Values(Source("compose.yaml", b"", read=lambda path: dotenv if path == ".env" else None))
-    return {name: values.text(_scalar(text)) for name, text in labels.items()}
+    """Each text in a file of its own: a file's values are remembered by their place."""
+    source = Source("compose.yaml", b"", read=lambda path: dotenv if path == ".env" else None)
+    return {name: Values(source).text(_scalar(text)) for name, text in labels.items()}
 
 
 def _scalar(text: str) -> Scalar:

@@ -182,7 +182,7 @@ def test_quotas_are_said_as_limits(tmp_path: Path) -> None:
             ("images-per-repository", 2),
             ("tags-per-image", 2),
             ("layer-parts", 2),
-            ("layer-maximum", 100),
+            ("layer-maximum", 1000),
             ("layer-part-minimum", 1),
         )
     )
@@ -192,7 +192,7 @@ def test_quotas_are_said_as_limits(tmp_path: Path) -> None:
         ecr = gallery.client("owner")
         ecr.create_repository(repositoryName="app")
         begun = ecr.initiate_layer_upload(repositoryName="app")["uploadId"]
-        assert code_of(put_part_of(ecr, begun, 0, 101)) == "LimitExceededException"
+        assert code_of(put_part_of(ecr, begun, 0, 1001)) == "LimitExceededException"
         for start in (0, 10):
             put_part(ecr, "app", begun, start, b"0123456789")
         assert code_of(put_part_of(ecr, begun, 20, 10)) == "LimitExceededException"
