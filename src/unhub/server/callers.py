@@ -22,6 +22,7 @@ LENGTH_MAX: Final = 4096
 """Bytes of the header that are read, from its end."""
 
 FORWARDED: Final = b"forwarded"
+PROTO: Final = b"x-forwarded-proto"
 
 Header = tuple[bytes, bytes]
 
@@ -62,13 +63,22 @@ class Callers:
         self._behind: dict[tuple[str, bytes], Caller] = {}
 
     def note(self, scope: dict[str, Any]) -> Note:
-        """A note about a request, with who sent it."""
+        """A note about a request, with who sent it; its scheme becomes what a trusted proxy says that it was asked by."""
         client = scope.get("client")
         host = client[0] if client else ""
         caller = self._known.get(host) or self._of(host)
         if self._has_proxies and self._is_proxy(caller.address):
+            scope["scheme"] = self._scheme(scope["headers"]) or scope.get("scheme", "http")
             caller = self._behind_proxy(caller.address, scope["headers"])
         return Note(*caller)
+
+    def _scheme(self, headers: Sequence[Header]) -> str:
+        """``http`` or ``https`` as the nearest proxy was asked; empty where it does not say. Of several it is the last, which it added."""
+        name = FORWARDED if self._header == FORWARDED else PROTO
+        said = [text for key, text in headers if key == name]
+        last = said[-1][-LENGTH_MAX:].decode("latin-1").rpartition(",")[2].strip() if said else ""
+        scheme = (_pair(last, "proto") if name == FORWARDED else last).lower()
+        return scheme if scheme in ("http", "https") else ""
 
     def _of(self, host: str) -> Caller:
         found = self._known.get(host)
@@ -101,7 +111,7 @@ class Callers:
         parts = said[-LENGTH_MAX:].decode("latin-1").split(",")
         last = peer
         for part in reversed(parts[1 if len(said) > LENGTH_MAX else 0 :][-HOPS_MAX:]):
-            address = parse_address(_host(_for(part) if self._header == FORWARDED else part.strip()))
+            address = parse_address(_host(_pair(part, "for") if self._header == FORWARDED else part.strip()))
             if address is None:
                 break
             last = str(address)
@@ -110,11 +120,11 @@ class Callers:
         return last
 
 
-def _for(element: str) -> str:
-    """The address of one element of ``Forwarded``: ``for=192.0.2.60;proto=http``, ``For="[2001:db8::1]:4711"``."""
+def _pair(element: str, wanted: str) -> str:
+    """One value of an element of ``Forwarded``: ``for=192.0.2.60;proto=http``, ``For="[2001:db8::1]:4711"``."""
     for pair in element.split(";"):
         name, _, value = pair.partition("=")
-        if name.strip().lower() == "for":
+        if name.strip().lower() == wanted:
             return value.strip().strip('"')
     return ""
 
