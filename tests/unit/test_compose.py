@@ -211,4 +211,4 @@ def test_whatever_a_compose_file_holds_findings_cover_what_they_say(text: str) -
     for finding in findings:
         if isinstance(finding, Found | Skipped):
             assert data[finding.span.start : finding.span.end].decode() == finding.text
-            assert re.match(r"services\.|x-a|web|x", finding.where)
+            assert re.match(r"services\.|x-a|web|x|image", finding.where)
