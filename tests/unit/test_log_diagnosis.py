@@ -304,6 +304,13 @@ def test_any_bytes_are_read_to_the_end(data: bytes) -> None:
     list(annotations.render(found))
 
 
+def test_a_warning_hides_no_failure() -> None:
+    """The password's warning is about the login, and a refused pull may follow from a failed login: from a warned one it does not."""
+    found = explain("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\ntoomanyrequests: Rate exceeded\n")
+    assert ids(found) == ["ecr-public-rate-exceeded"]
+    assert [warning.id for warning in found.warnings] == ["docker-login-insecure-password"]
+
+
 def names_of(symptom: Symptom) -> set[str]:
     """A wrapper that follows from something else is told by the reason that stands in the same line."""
     inside = {other.id for other in symptoms() if other.sample and symptom.sample and other.sample in symptom.sample}

@@ -43,7 +43,9 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 def _leader(finding: Finding, ordered: list[Finding]) -> Finding | None:
     wanted = set(finding.first.symptom.echo_of)
     for other in ordered:
-        if other is finding or not wanted & {other.kind, other.family, other.first.symptom.id}:
+        if other is finding or other.first.symptom.role == "warning":
+            continue  # what is only a warning explains no failure
+        if not wanted & {other.kind, other.family, other.first.symptom.id}:
             continue
         if other.kind == finding.kind and finding.first.symptom.id in other.first.symptom.echo_of:
             continue  # each could follow from the other: neither does
