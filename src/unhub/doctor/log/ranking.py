@@ -24,6 +24,9 @@ def ranked(findings: Iterable[Finding]) -> Ranked:
     """Sort findings by cause: a follow-up goes below the first cause that it follows from."""
     ordered = sorted(findings, key=_order)
     leaders = {id(finding): _leader(finding, ordered) for finding in ordered}
+    for finding in ordered:
+        if _leads_itself(finding, leaders):
+            leaders[id(finding)] = None  # of those that could each follow from the next, the first is told
     roots = [finding for finding in ordered if leaders[id(finding)] is None]
     followers: dict[int, list[Finding]] = {id(root): [] for root in roots}
     for finding in ordered:
@@ -55,9 +58,16 @@ def _leader(finding: Finding, ordered: list[Finding]) -> Finding | None:
     return None
 
 
-def _root(finding: Finding, leaders: dict[int, Finding | None]) -> Finding:
+def _leads_itself(finding: Finding, leaders: dict[int, Finding | None]) -> bool:
     seen: set[int] = set()
-    while (leader := leaders[id(finding)]) is not None and id(finding) not in seen:
-        seen.add(id(finding))
+    leader = leaders[id(finding)]
+    while leader is not None and leader is not finding and id(leader) not in seen:
+        seen.add(id(leader))
+        leader = leaders[id(leader)]
+    return leader is finding
+
+
+def _root(finding: Finding, leaders: dict[int, Finding | None]) -> Finding:
+    while (leader := leaders[id(finding)]) is not None:
         finding = leader
     return finding
