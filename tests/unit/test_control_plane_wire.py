@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from unhub.image.errors import ApiRefused
-from unhub.server.control_plane.wire import LARGE, ClientGone, Room, Share, discard_body, read_body
+from unhub.server.control_plane.wire import LARGE, ClientGone, Room, Share, discard_body, is_small, read_body
 
 MIB = 1 << 20
 
@@ -47,6 +47,23 @@ def test_one_byte_too_many_is_refused() -> None:
 def test_a_client_that_leaves_is_nobodys_error() -> None:
     with pytest.raises(ClientGone):
         asyncio.run(read_body(sending(b"half", ends=False), 10, Share(Room())))
+
+
+@pytest.mark.parametrize(
+    ("length", "small"),
+    [
+        (b"0", True),
+        (b"%d" % LARGE, True),
+        (b"%d" % (LARGE + 1), False),
+        (b"0" * 5000 + b"1", True),
+        (b"9" * 5000, False),
+        (b"\xb2", False),
+        (b"-1", False),
+        (b"", False),
+    ],
+)
+def test_what_a_client_says_of_its_length_is_read_whatever_it_is(length: bytes, small: bool) -> None:
+    assert is_small({"headers": [(b"content-length", length)]}) is small
 
 
 def test_small_bodies_need_no_room() -> None:

@@ -30,7 +30,19 @@ from unhub.server.control_plane.model import Operation, ecr_public
 from unhub.server.control_plane.pagination import PageTokens
 from unhub.server.control_plane.rendering import rendered
 from unhub.server.control_plane.validation import Validator, invalid_parameter
-from unhub.server.control_plane.wire import LARGE, Answer, Message, Receive, Room, Share, discard_body, header, read_body, signed_request
+from unhub.server.control_plane.wire import (
+    LARGE,
+    Answer,
+    Message,
+    Receive,
+    Room,
+    Share,
+    discard_body,
+    header,
+    is_small,
+    read_body,
+    signed_request,
+)
 from unhub.server.identity_services import Caller
 from unhub.server.note import Note
 
@@ -104,7 +116,7 @@ class EcrPublic:
     async def _body(self, arrived: Arrived, operation: Operation, rules: SigningRules, share: Share) -> bytes:
         """The body; of a large one nothing is kept before its access key is known."""
         limit = operation.body_max
-        if _is_small(header(arrived.scope, b"content-length")):
+        if is_small(arrived.scope):
             return await read_body(arrived.receive, limit, share)
         try:
             await self._check_key(signed_request(arrived.scope, b""), rules)
@@ -181,10 +193,6 @@ class EcrPublic:
 @lru_cache(maxsize=64)
 def _rules(regions: frozenset[str], facts: Any) -> SigningRules:
     return rules_for(SERVICE, regions, own=facts)
-
-
-def _is_small(content_length: str) -> bool:
-    return content_length.isascii() and content_length.isdigit() and int(content_length) <= LARGE
 
 
 def _surroundings(arrived: Arrived, caller: Caller, now: float) -> Surroundings:

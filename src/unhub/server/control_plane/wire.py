@@ -97,6 +97,13 @@ async def read_body(receive: Receive, limit: int, share: Share) -> bytes:
         raise ApiRefused("The request took too long.", aws_code="RequestTimeoutException", status=408) from None
 
 
+def is_small(scope: Message) -> bool:
+    """Whether a request (ASGI) says that its body has at most :data:`LARGE` bytes."""
+    said = header(scope, b"content-length")
+    digits = said.lstrip("0")  # HTTP allows any number of zeros, the interpreter reads no number of thousands of digits
+    return said.isascii() and said.isdigit() and len(digits) <= len(str(LARGE)) and int(digits or "0") <= LARGE
+
+
 async def discard_body(receive: Receive, limit: int) -> None:
     """Read a body and keep nothing of it: who is still sending does not read the refusal."""
     size = 0
