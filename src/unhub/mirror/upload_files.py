@@ -127,12 +127,14 @@ class Tail:
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Work on a file in a thread, and see its end also where the request is cancelled: the file must not be closed before."""
+    """Work on a file in a thread, and see its end however often the request is cancelled: the file must not be closed before."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):  # the first one is raised below
+                await asyncio.wait([running])
         raise
 
 
