@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from unhub.data.control_plane import REGION, ApiHost, Service
 
 _REGION: Final = "[a-z]{2}(?:-[a-z]+)+-[0-9]"
-_CREDENTIAL = re.compile(rf"Credential=[^/,&]*/[^/,&]*/({_REGION})/([a-z0-9-]+)/aws4_request")
+_CREDENTIAL = re.compile(rf"Credential=[^/,&]{{0,256}}/[^/,&]{{0,256}}/({_REGION})/([a-z0-9-]+)/aws4_request")
 KNOWN_MAX: Final = 512
 """Names whose meaning is remembered."""
 
